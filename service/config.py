@@ -1,0 +1,148 @@
+"""Settings of the service: read once from the environment, frozen, unknown names refused."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from service.errors import InvalidSettingsError
+
+PREFIX = "ORDER_TRACKING_"
+
+Role = Literal["ingest", "publish", "project", "react", "read"]
+ROLES: tuple[Role, ...] = ("ingest", "publish", "project", "react", "read")
+
+
+class Account(BaseModel):
+    """A VTEX account that the service follows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    base_url: HttpUrl
+    app_key: str
+    app_token: SecretStr
+    feed: bool = True
+    hook_secret: SecretStr | None = None
+    start_handling: bool = True
+
+
+class ApiKey(BaseModel):
+    """Somebody who may use the REST API: a name for the logs and the key's SHA-256."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Settings(BaseModel):
+    """Everything that can be set, one environment variable `ORDER_TRACKING_<NAME>` each."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    postgres_dsn: SecretStr | None = Field(
+        None, description="PostgreSQL 15 or newer; without it `demo` starts its own."
+    )
+    kafka_bootstrap_servers: str | None = Field(
+        None, description="Apache Kafka 4.0 or newer; without it `demo` starts its own."
+    )
+    kafka_topic_prefix: str = Field(
+        "order-tracking", description="First part of the topics' names."
+    )
+    kafka_replication_factor: Annotated[int, Field(ge=1, le=9)] = Field(
+        1, description="Replicas of the topics that the service creates."
+    )
+    partitions: Annotated[int, Field(ge=1, le=512)] = Field(
+        16, description="Partitions of the log and the topics; fixed at creation."
+    )
+    accounts: tuple[Account, ...] = Field(
+        (), description="JSON list of the VTEX accounts to follow."
+    )
+    api_keys: tuple[ApiKey, ...] = Field(
+        (), description="JSON list of `{name, sha256}` that may use the REST API."
+    )
+    http_host: str = Field("127.0.0.1", description="Address the REST API listens on.")
+    http_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8080, description="Port the REST API listens on."
+    )
+    data_folder: Path | None = Field(
+        None, description="Where embedded servers keep their data."
+    )
+    service_url: str = Field(
+        "http://127.0.0.1:8080",
+        description="Public address of this service: the source of its messages.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severe log line that is written."
+    )
+    log_format: Literal["json", "console"] = Field(
+        "json", description="How log lines look."
+    )
+    pool_size: Annotated[int, Field(ge=2, le=200)] = Field(
+        12, description="Connections to PostgreSQL of one process."
+    )
+    append_lanes: Annotated[int, Field(ge=1, le=16)] = Field(
+        2, description="Appends that one process commits side by side."
+    )
+    call_workers: Annotated[int, Field(ge=1, le=256)] = Field(
+        16, description="Calls to VTEX in flight of one process."
+    )
+    requests_per_minute: Annotated[int, Field(ge=1)] = Field(
+        5000, description="Most requests to VTEX a minute, per account and process."
+    )
+
+    @model_validator(mode="after")
+    def _accounts_are_distinct(self) -> Self:
+        names = [account.name for account in self.accounts]
+        if len(set(names)) != len(names):
+            raise ValueError("two accounts have the same name")
+        return self
+
+
+class _Environment(Settings, BaseSettings):
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix=PREFIX)
+
+
+def settings_from_env() -> Settings:
+    """Read `ORDER_TRACKING_*` from the environment.
+
+    Raises:
+        InvalidSettingsError: Names every unknown or unusable setting.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(
+        name for name in os.environ if name.startswith(PREFIX) and name not in known
+    )
+    if unknown:
+        raise InvalidSettingsError(
+            f"Unknown setting {', '.join(unknown)}; "
+            "docs/reference/configuration.md lists all."
+        )
+    try:
+        return _Environment()
+    except SettingsError as error:
+        raise InvalidSettingsError(
+            f"{error}: it must be JSON; docs/reference/configuration.md has an example."
+        ) from None
+    except ValidationError as error:
+        raise InvalidSettingsError(_faults(error)) from None
+
+
+def _faults(error: ValidationError) -> str:
+    # The input is left out: it may be a secret.
+    faults = (
+        f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper() or '*'}: {fault['msg']}"
+        for fault in error.errors(include_input=False, include_url=False)
+    )
+    return f"{'; '.join(faults)} (docs/reference/configuration.md)"

@@ -1,0 +1,128 @@
+"""Traces, metrics and logs: providers, and trace context in and out of the log."""
+
+import logging
+import os
+import sys
+from collections.abc import Iterable
+from typing import Literal
+
+import structlog
+from opentelemetry import metrics, trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import (
+    MetricReader,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace.propagation.tracecontext import (
+    TraceContextTextMapPropagator,
+)
+from structlog.typing import EventDict, WrappedLogger
+
+MAX_LINKS = 128
+"""Links of one batch span; what is beyond is only counted."""
+
+ACCOUNT = "order_tracking.account"
+ORDER_ID = "order_tracking.order_id"
+
+_PROPAGATOR = TraceContextTextMapPropagator()
+
+tracer = trace.get_tracer("order-tracking")
+meter = metrics.get_meter("order-tracking")
+
+
+def order_attributes(account: str, order_id: str) -> dict[str, str]:
+    """Span attributes by which an order's story is found again."""
+    return {ACCOUNT: account, ORDER_ID: order_id}
+
+
+def current_traceparent() -> str | None:
+    """Return the current span's context in W3C form, or None outside any span."""
+    carrier: dict[str, str] = {}
+    _PROPAGATOR.inject(carrier)
+    return carrier.get("traceparent")
+
+
+def context_of(traceparent: str | None) -> Context | None:
+    """Return the context that *traceparent* names, to start a child span in."""
+    if traceparent is None:
+        return None
+    return _PROPAGATOR.extract({"traceparent": traceparent})
+
+
+def links_to(traceparents: Iterable[str | None]) -> list[trace.Link]:
+    """Link a batch span to the spans that wrote its events, `MAX_LINKS` at most."""
+    links: list[trace.Link] = []
+    for traceparent in traceparents:
+        if len(links) == MAX_LINKS:
+            break
+        if traceparent is not None:
+            span = trace.get_current_span(context_of(traceparent))
+            links.append(trace.Link(span.get_span_context()))
+    return links
+
+
+def set_up_telemetry(*processors: SpanProcessor) -> None:
+    """Install the providers: `/metrics` always, OTLP where its endpoint is set.
+
+    The standard `OTEL_*` variables rule the exporters (OpenTelemetry specification,
+    "Environment Variable Specification").
+    """
+    resource = Resource.create({"service.name": "order-tracking"})
+    traces = TracerProvider(resource=resource)
+    readers: list[MetricReader] = [PrometheusMetricReader()]
+    if "OTEL_EXPORTER_OTLP_ENDPOINT" in os.environ:
+        traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        readers.append(PeriodicExportingMetricReader(OTLPMetricExporter()))
+    for processor in processors:
+        traces.add_span_processor(processor)
+    trace.set_tracer_provider(traces)
+    metrics.set_meter_provider(MeterProvider(resource=resource, metric_readers=readers))
+
+
+def shut_down_telemetry() -> None:
+    """Send what is still queued, within the exporters' own deadlines."""
+    traces, meters = trace.get_tracer_provider(), metrics.get_meter_provider()
+    if isinstance(traces, TracerProvider):
+        traces.shutdown()
+    if isinstance(meters, MeterProvider):
+        meters.shutdown()
+
+
+def set_up_logging(*, level: str, style: Literal["json", "console"]) -> None:
+    """Write one line per event to stderr, each with the ids of its trace."""
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _with_trace_ids,
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+
+
+def _with_trace_ids(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        event["trace_id"] = trace.format_trace_id(span.trace_id)
+        event["span_id"] = trace.format_span_id(span.span_id)
+    return event
