@@ -1,0 +1,1 @@
+"""The log: what happened to each order, once and in order."""

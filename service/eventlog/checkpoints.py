@@ -1,0 +1,40 @@
+"""How far each consumer has come, saved with its work and refused to zombies."""
+
+from collections.abc import Sequence
+
+from service.db import Connection, load_sql
+from service.errors import FencedError
+from service.eventlog.records import Batch
+
+_LOAD = load_sql("service.eventlog", "load_positions")
+_SAVE = load_sql("service.eventlog", "save_positions")
+
+
+async def load_positions(
+    connection: Connection, consumer: str, partitions: Sequence[int]
+) -> dict[int, int]:
+    """Return the position last handled in each of *partitions*, 0 where none was."""
+    rows = await connection.fetch(_LOAD, consumer, list(partitions))
+    return {row["partition"]: row["position"] for row in rows}
+
+
+async def save_positions(connection: Connection, batch: Batch) -> None:
+    """Save the positions of *batch* in the connection's transaction.
+
+    Raises:
+        FencedError: Another process took over since the batch was read; the
+            transaction must be rolled back.
+    """
+    held = await connection.fetchval(
+        _SAVE,
+        batch.consumer,
+        list(batch.tokens.keys()),
+        list(batch.tokens.values()),
+        list(batch.positions.keys()),
+        list(batch.positions.values()),
+    )
+    if not held:
+        raise FencedError(
+            f"Another process follows the log for {batch.consumer} now; "
+            "this one lets go of the partitions it lost."
+        )

@@ -1,0 +1,48 @@
+"""Facts to stored payloads and back; the only place that knows both."""
+
+from pydantic import ValidationError
+
+from service.domain.facts import FACTS, OrderFact
+from service.errors import InvalidEventError, UnreadableEventError
+from service.eventlog.records import RecordedEvent
+
+MAX_PAYLOAD = 1024 * 1024
+"""Bytes of the largest payload that the log takes."""
+
+
+def encode(fact: OrderFact) -> str:
+    """Return the payload of *fact*: its fields as JSON, the type kept outside.
+
+    Raises:
+        InvalidEventError: The payload is larger than `MAX_PAYLOAD`.
+    """
+    data = fact.model_dump_json(exclude={"type"})
+    # A character has four bytes at most, so most payloads need no second look.
+    if len(data) * 4 > MAX_PAYLOAD and len(data.encode()) > MAX_PAYLOAD:
+        raise InvalidEventError(
+            f"The payload of {fact.type} has {len(data.encode())} bytes, "
+            f"the log takes {MAX_PAYLOAD}; split it or leave the excess out."
+        )
+    return data
+
+
+def decode(event: RecordedEvent) -> OrderFact:
+    """Return the fact that *event* holds.
+
+    Raises:
+        UnreadableEventError: This version does not know the type or its schema.
+    """
+    fact = FACTS.get(event.type)
+    if fact is None or event.schema_version > fact.schema_version:
+        raise UnreadableEventError(
+            f"Event {event.id} is a {event.type} of schema {event.schema_version}, "
+            "which this version does not know; run a newer version of the service."
+        )
+    try:
+        return fact.model_validate_json(event.data)
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
+        raise UnreadableEventError(
+            f"Event {event.id} ({event.type} of schema {event.schema_version}) does "
+            f"not validate in: {fields}; its payload was changed outside the service."
+        ) from None

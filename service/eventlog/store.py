@@ -1,0 +1,293 @@
+"""The log in PostgreSQL."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+import asyncpg
+import orjson
+from opentelemetry.trace import SpanKind
+
+from service.db import Pool, connection, load_sql
+from service.errors import (
+    ConcurrencyError,
+    InvalidEventError,
+    InvalidSettingsError,
+)
+from service.eventlog.codec import encode
+from service.eventlog.group import EncodedEvent, Lane, Pending
+from service.eventlog.partitions import partition_of
+from service.eventlog.ports import Clock
+from service.eventlog.records import (
+    Append,
+    Appended,
+    Metadata,
+    NewEvent,
+    RecordedEvent,
+    StreamKey,
+)
+from service.eventlog.stream_ids import new_stream_id
+from service.eventlog.wake import Wake
+from service.telemetry import current_traceparent, meter, order_attributes, tracer
+
+MOST_WAITING = 10_000
+"""Appends that may wait in one process; further callers wait for their turn."""
+
+_APPEND = load_sql("service.eventlog", "append")
+_READ_STREAMS = load_sql("service.eventlog", "read_streams")
+_READ_PARTITIONS = load_sql("service.eventlog", "read_partitions")
+_HEADS = load_sql("service.eventlog", "heads")
+_CREATE_PARTITIONS = load_sql("service.eventlog", "create_partitions")
+
+_waiting = meter.create_up_down_counter(
+    "eventlog.append.waiting", unit="{append}", description="Appends not yet durable."
+)
+_events = meter.create_counter(
+    "eventlog.events", unit="{event}", description="Events appended, by type."
+)
+
+
+async def create_partitions(pool: Pool, wanted: int) -> None:
+    """Create the partitions of a new log, or check those of an existing one.
+
+    Raises:
+        InvalidSettingsError: The log was created with another number; it is for life.
+    """
+    async with connection(pool) as lent:
+        await lent.execute(_CREATE_PARTITIONS, wanted)
+        found = len(await lent.fetch(_HEADS))
+    if found != wanted:
+        raise InvalidSettingsError(
+            f"The log has {found} partitions, fixed when it was created; "
+            f"set ORDER_TRACKING_PARTITIONS={found}."
+        )
+
+
+class PostgresEventLog:
+    """See `EventLog`. Open it with `open_log`, which runs its lanes."""
+
+    def __init__(
+        self, pool: Pool, *, partitions: int, lanes: int, clock: Clock, wake: Wake
+    ) -> None:
+        self.partitions = partitions
+        self._pool = pool
+        self._clock = clock
+        self._wake = wake
+        self._room = asyncio.Semaphore(MOST_WAITING)
+        self._lanes = [Lane(self._write) for _ in range(lanes)]
+
+    async def append(self, append: Append) -> Appended:
+        """See `EventLog.append`."""
+        account, order_id = append.stream
+        _waiting.add(1)
+        try:
+            with tracer.start_as_current_span(
+                "append events",
+                kind=SpanKind.PRODUCER,
+                attributes=order_attributes(account, order_id),
+            ) as span:
+                async with self._room:
+                    pending = self._pending(append)
+                    self._lanes[pending.partition % len(self._lanes)].put(pending)
+                    appended = await pending.verdict
+                span.set_attribute("order_tracking.version", appended.version)
+                span.set_attribute("order_tracking.new_events", appended.new)
+        finally:
+            _waiting.add(-1)
+        if appended.new:
+            for event in append.events:
+                _events.add(1, {"type": event.fact.type})
+        return appended
+
+    def _pending(self, append: Append) -> Pending:
+        traceparent = current_traceparent()
+        events = [_encoded(event, traceparent) for event in append.events]
+        if not events or len({event.key for event in events}) < len(events):
+            raise InvalidEventError(
+                f"An append to {append.stream} needs events with keys of their own."
+            )
+        _check_text(append.stream.account, append.stream.order_id)
+        return Pending(
+            stream=append.stream,
+            partition=partition_of(append.stream, self.partitions),
+            new_stream_id=new_stream_id(self._clock.now()),
+            expected=append.expected,
+            events=events,
+        )
+
+    async def _write(self, group: Sequence[Pending]) -> None:
+        async with connection(self._pool) as lent:
+            try:
+                rows = await lent.fetch(_APPEND, *_columns(group))
+            except (
+                asyncpg.DataError,
+                asyncpg.IntegrityConstraintViolationError,
+                asyncpg.ProgramLimitExceededError,
+            ) as error:
+                raise InvalidEventError(
+                    f"PostgreSQL refuses the event: {error}"
+                ) from error
+        for row in rows:
+            _tell(group[row["append"] - 1], row)
+        self._wake.appended()
+
+    async def read_stream(
+        self, stream: StreamKey, *, after: int = 0
+    ) -> Sequence[RecordedEvent]:
+        """See `EventLog.read_stream`."""
+        async with connection(self._pool) as lent:
+            rows = await lent.fetch(
+                _READ_STREAMS, [stream.account], [stream.order_id], after
+            )
+        return [recorded(row) for row in rows]
+
+    async def read_streams(
+        self, streams: Sequence[StreamKey]
+    ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
+        """See `EventLog.read_streams`."""
+        async with connection(self._pool) as lent:
+            rows = await lent.fetch(
+                _READ_STREAMS,
+                [stream.account for stream in streams],
+                [stream.order_id for stream in streams],
+                0,
+            )
+        found: defaultdict[StreamKey, list[RecordedEvent]] = defaultdict(list)
+        for row in rows:
+            event = recorded(row)
+            found[event.stream].append(event)
+        return {stream: found[stream] for stream in streams}
+
+    async def read_partitions(
+        self, positions: Mapping[int, int], *, each: int
+    ) -> Sequence[RecordedEvent]:
+        """Return up to *each* events after the position of each partition, in order."""
+        async with connection(self._pool) as lent:
+            rows = await lent.fetch(
+                _READ_PARTITIONS, list(positions), list(positions.values()), each
+            )
+        return [recorded(row) for row in rows]
+
+    async def heads(self) -> dict[int, int]:
+        """Return the position handed out last in each partition."""
+        async with connection(self._pool) as lent:
+            rows = await lent.fetch(_HEADS)
+        return {row["partition"]: row["head"] for row in rows}
+
+    async def run(self) -> None:
+        """Run the lanes until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._lanes:
+                tasks.create_task(lane.run())
+
+
+@asynccontextmanager
+async def open_log(
+    pool: Pool, *, partitions: int, lanes: int, clock: Clock, wake: Wake
+) -> AsyncIterator[PostgresEventLog]:
+    """Open the log and run its lanes for as long as the block runs."""
+    log = PostgresEventLog(
+        pool, partitions=partitions, lanes=lanes, clock=clock, wake=wake
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(log.run())
+        try:
+            yield log
+        finally:
+            running.cancel()
+
+
+def _encoded(event: NewEvent, traceparent: str | None) -> EncodedEvent:
+    _check_text(event.key)
+    return EncodedEvent(
+        type=event.fact.type,
+        schema_version=event.fact.schema_version,
+        key=event.key,
+        data=encode(event.fact),
+        metadata=_encoded_metadata(event.metadata, traceparent),
+        occurred_at=event.occurred_at,
+    )
+
+
+def _encoded_metadata(metadata: Metadata, traceparent: str | None) -> str:
+    fields = {
+        name: value
+        for name, value in asdict(metadata).items()
+        if value is not None and name != "traceparent"
+    }
+    if traceparent or metadata.traceparent:
+        fields["traceparent"] = traceparent or metadata.traceparent
+    return orjson.dumps(fields).decode()
+
+
+def _check_text(*texts: str) -> None:
+    for text in texts:
+        if "\x00" in text or (
+            not text.isprintable() and "\ud800" <= max(text) <= "\udfff"
+        ):
+            raise InvalidEventError(
+                f"{text!r} holds characters that PostgreSQL cannot store."
+            )
+
+
+def _columns(group: Sequence[Pending]) -> list[Sequence[object]]:
+    events = [
+        (number, event)
+        for number, pending in enumerate(group, start=1)
+        for event in pending.events
+    ]
+    return [
+        [pending.stream.account for pending in group],
+        [pending.stream.order_id for pending in group],
+        [pending.partition for pending in group],
+        [pending.new_stream_id for pending in group],
+        [pending.expected for pending in group],
+        [number for number, _ in events],
+        [event.type for _, event in events],
+        [event.schema_version for _, event in events],
+        [event.key for _, event in events],
+        [event.data for _, event in events],
+        [event.metadata for _, event in events],
+        [event.occurred_at for _, event in events],
+    ]
+
+
+def _tell(pending: Pending, row: asyncpg.Record) -> None:
+    if pending.verdict.done():  # its caller was cancelled meanwhile
+        return
+    if row["verdict"] == "conflict":
+        pending.verdict.set_exception(
+            ConcurrencyError(
+                f"{pending.stream} is not at version {pending.expected}; "
+                "reload it and decide again."
+            )
+        )
+        return
+    pending.verdict.set_result(
+        Appended(
+            stream_id=row["stream_id"],
+            partition=pending.partition,
+            position=row["position"],
+            version=row["version"],
+            new=row["new_events"],
+        )
+    )
+
+
+def recorded(row: asyncpg.Record) -> RecordedEvent:
+    """Return the record of a row of the log joined with its stream."""
+    return RecordedEvent(
+        partition=row["partition"],
+        position=row["position"],
+        stream_id=row["stream_id"],
+        stream=StreamKey(row["account"], row["order_id"]),
+        version=row["version"],
+        type=row["type"],
+        schema_version=row["schema_version"],
+        data=row["data"],
+        metadata=row["metadata"],
+        occurred_at=row["occurred_at"],
+        recorded_at=row["recorded_at"],
+    )

@@ -1,0 +1,228 @@
+"""The one loop of publish, project and react: hold leases, read, hand out, recover."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Literal
+from uuid import UUID
+
+import structlog
+
+from service.db import Pool
+from service.errors import (
+    FencedError,
+    LogCorruptedError,
+    UnavailableError,
+    UnreadableError,
+)
+from service.eventlog.leases import HEARTBEAT, Leases
+from service.eventlog.parking import Parking
+from service.eventlog.ports import Clock, Consumer
+from service.eventlog.records import Batch, RecordedEvent
+from service.eventlog.store import PostgresEventLog
+from service.eventlog.wake import Wake
+from service.telemetry import meter
+
+LOOK_AGAIN = 1.0
+"""Seconds after which a reader looks for events even if nobody woke it."""
+
+LONGEST_PAUSE = 10.0
+"""Seconds between two tries while something needed is away, at most."""
+
+_log = structlog.get_logger()
+_lag_events = meter.create_gauge(
+    "subscription.lag.events", unit="{event}", description="Events not yet handled."
+)
+_lag_seconds = meter.create_gauge(
+    "subscription.lag.seconds",
+    unit="s",
+    description="Age of the oldest event of the batch handled last.",
+)
+_stopped = meter.create_gauge(
+    "subscription.stopped",
+    unit="1",
+    description="1 when the consumer met what it cannot read: page somebody.",
+)
+
+
+class Subscription:
+    """Follows the log for one consumer, together with those of other processes.
+
+    *slots* are the shares in which partitions are leased, each a set of partitions.
+    Each partition is read in order by one process at a time; one that lost its lease
+    without knowing it is refused when it saves its positions.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        *,
+        log: PostgresEventLog,
+        pool: Pool,
+        wake: Wake,
+        clock: Clock,
+        member: UUID,
+        slots: Sequence[Sequence[int]],
+        batch_size: int = 500,
+    ) -> None:
+        self.state: Literal["starting", "running", "waiting", "stopped"] = "starting"
+        self.missing: str | None = None
+        self.consumer = consumer
+        self._log = log
+        self._wake = wake
+        self._clock = clock
+        self._slots = slots
+        self._batch_size = batch_size
+        self._leases = Leases(
+            pool, consumer=consumer.name, member=member, slots=len(slots)
+        )
+        self._parking = Parking(pool, consumer)
+        self._share: dict[int, int] = {}
+        self._surplus: set[int] = set()
+        self._tokens: dict[int, int] | None = None
+        self._positions: dict[int, int] = {}
+        self._labels = {"consumer": consumer.name}
+
+    async def run(self) -> None:
+        """Follow the log until cancelled, or until there is something unreadable."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beating = tasks.create_task(self._beat())
+                await self._follow()
+                beating.cancel()
+        finally:
+            await self._leave()
+
+    async def _leave(self) -> None:
+        try:
+            async with asyncio.timeout(1):
+                await self._leases.leave()
+        except (UnavailableError, TimeoutError):
+            _log.info("leases left to expire", **self._labels)
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._renew()
+                await self._measure()
+            except UnavailableError as error:
+                _log.warning("heartbeat failed", error=str(error), **self._labels)
+            await asyncio.sleep(HEARTBEAT)
+
+    async def _renew(self) -> None:
+        holding = await self._leases.hold()
+        kept = dict(sorted(holding.tokens.items())[: holding.fair_share])
+        self._surplus = set(holding.tokens) - set(kept)
+        if kept != self._share or self._surplus:
+            self._share = kept
+            self._wake.heard()
+
+    async def _measure(self) -> None:
+        heads = await self._log.heads()
+        behind = sum(
+            heads.get(partition, 0) - position
+            for partition, position in self._positions.items()
+        )
+        _lag_events.set(behind, self._labels)
+
+    async def _follow(self) -> None:
+        pause = 0.1
+        while True:
+            try:
+                await self._adopt()
+                handled = await self._step()
+                self.state, self.missing, pause = "running", None, 0.1
+                if not handled:
+                    _lag_seconds.set(0, self._labels)
+                    await self._wake.wait(at_most=LOOK_AGAIN)
+            except FencedError as error:
+                _log.warning("fenced", error=str(error), **self._labels)
+                self._tokens = None
+                await asyncio.sleep(pause)
+            except UnavailableError as error:
+                self._wait_for(error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            except UnreadableError as error:
+                self.state, self.missing = "stopped", str(error)
+                _stopped.set(1, self._labels)
+                _log.critical("stopped", error=str(error), **self._labels)
+                return
+
+    def _wait_for(self, error: UnavailableError) -> None:
+        if self.state != "waiting":
+            _log.warning("waiting", error=str(error), **self._labels)
+        self.state, self.missing, self._tokens = "waiting", str(error), None
+
+    async def _adopt(self) -> None:
+        """Between two batches, take over what was leased and let go of what was not."""
+        if self._tokens is None:
+            await self._renew()
+        if self._surplus:
+            await self._leases.release(self._surplus)
+            self._surplus = set()
+        share = dict(self._share)
+        if share == self._tokens:
+            return
+        partitions = [part for slot in share for part in self._slots[slot]]
+        await self._parking.load(partitions)
+        self._positions = dict(await self.consumer.resume(partitions))
+        self._tokens = share
+        _log.info("partitions adopted", partitions=partitions, **self._labels)
+
+    async def _step(self) -> int:
+        if not self._positions:
+            return 0
+        each = max(1, self._batch_size // len(self._positions))
+        events = await self._log.read_partitions(self._positions, each=each)
+        if not events:
+            return 0
+        positions = contiguous(events, self._positions)
+        age = self._clock.now() - events[0].recorded_at
+        _lag_seconds.set(max(0.0, age.total_seconds()), self._labels)
+        await self._hand_out(events, positions)
+        self._positions.update(positions)
+        return len(events)
+
+    async def _hand_out(
+        self, events: Sequence[RecordedEvent], positions: Mapping[int, int]
+    ) -> None:
+        batch = Batch(
+            consumer=self.consumer.name,
+            events=self._parking.without_parked(events),
+            positions=positions,
+            tokens=self._tokens or {},
+        )
+        try:
+            await self.consumer.handle(batch)
+        except (FencedError, UnavailableError, UnreadableError):
+            raise
+        except Exception as error:
+            if not self.consumer.parks_streams:
+                raise UnavailableError(
+                    f"{self.consumer.name} failed: {type(error).__name__}"
+                ) from error
+            _log.warning("batch failed", exc_info=error, **self._labels)
+            await self.consumer.resume(list(self._positions))
+            await self._parking.handle_one_by_one(batch)
+
+
+def contiguous(
+    events: Sequence[RecordedEvent], after: Mapping[int, int]
+) -> dict[int, int]:
+    """Return the position each partition reaches with *events*.
+
+    Raises:
+        LogCorruptedError: A position is missing, which a sound log never shows.
+    """
+    reached = dict(after)
+    for event in events:
+        if event.position != reached[event.partition] + 1:
+            raise LogCorruptedError(
+                f"Partition {event.partition} goes from position "
+                f"{reached[event.partition]} to {event.position}; compare the log "
+                "with a backup before anything reads on."
+            )
+        reached[event.partition] = event.position
+    return {
+        partition: reached[partition] for partition in {e.partition for e in events}
+    }
