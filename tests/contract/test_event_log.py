@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
+
 from events import append_of, new_event, stream
 from memory_log import MemoryEventLog
-
 from service.errors import ConcurrencyError, InvalidEventError
 from service.eventlog.ports import EventLog
 from service.eventlog.records import Append
