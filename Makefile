@@ -1,0 +1,48 @@
+# Every target does its own set-up: a fresh clone needs Python 3.11 or newer and `make`.
+
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench fmt migrate lock
+
+help: ## Show the targets, each with a sentence
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
+
+setup: .venv/installed ## Make .venv from the lock file and fetch the embedded broker
+
+.venv/installed: requirements-dev.lock pyproject.toml service/embedded/jars.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "order-tracking needs Python 3.11 or newer; run make PYTHON=/path/to/python3")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m service.embedded.jars
+	@touch $@
+
+demo: setup ## Run everything at http://127.0.0.1:8080/ with invented orders; Ctrl-C stops it
+	@exec $(BIN)/order-tracking demo
+
+test: setup ## Run all tests on servers that they start themselves, with coverage
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: setup ## Lint, format, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: setup ## Measure against the ceiling and the peer in one run
+	$(BIN)/python -m tests.benchmarks
+
+fmt: setup ## Format the code and mend what the linter can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+migrate: setup ## Bring the database of ORDER_TRACKING_POSTGRES_DSN to the newest schema
+	$(BIN)/order-tracking migrate
+
+lock: setup ## Raise the locked versions; needs uv on the PATH
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade --quiet --constraint requirements.lock --output-file requirements-dev.lock
