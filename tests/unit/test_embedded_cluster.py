@@ -49,7 +49,7 @@ class TestRememberedCluster:
         """A file that cannot be read is named instead of being replaced."""
         (tmp_path / "cluster.json").write_text(content)
 
-        with pytest.raises(EmbeddedServerError, match="cluster.json is damaged"):
+        with pytest.raises(EmbeddedServerError, match=r"cluster\.json is damaged"):
             remembered_cluster(tmp_path, 1)
 
 
