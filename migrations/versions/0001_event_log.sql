@@ -102,9 +102,13 @@ SELECT eventlog.make_months(now() - interval '1 day');
 -- partition, so whoever holds the head is alone with all its streams: no other lock is
 -- needed, positions are handed out in commit order, and nothing can deadlock.
 --
--- A stream may stand in at most one append of a call. Verdicts: appended (the events whose
--- keys were new were written), repeated (all keys were there; nothing written), conflict
--- (the stream is not at the expected version; nothing written).
+-- A stream may stand in at most one append of a call; an expected version of -1 expects
+-- nothing. Verdicts: appended (the events whose keys were new were written), repeated (all
+-- keys were there; nothing written), conflict (the stream is not at the expected version;
+-- nothing written).
+--
+-- What is known of each append is held in arrays and looked up by its number: the planner
+-- cannot know how long they are, and joins that it plans for few rows are slow for many.
 CREATE FUNCTION eventlog.append(
     accounts text[],
     order_ids text[],
@@ -130,88 +134,94 @@ LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
+DECLARE
+    stream_ids uuid[];
+    versions bigint[];
+    heads bigint[];
 BEGIN
     PERFORM 1 FROM eventlog.partitions AS p
     WHERE p.partition = ANY (partitions) ORDER BY p.partition FOR UPDATE;
 
+    SELECT array_agg(coalesce(s.stream_id, a.new_stream_id) ORDER BY a.append),
+           array_agg(coalesce(s.version, 0) ORDER BY a.append),
+           array_agg(p.head ORDER BY a.append)
+    INTO stream_ids, versions, heads
+    FROM unnest(accounts, order_ids, partitions, new_stream_ids)
+        WITH ORDINALITY AS a (account, order_id, partition, new_stream_id, append)
+    JOIN eventlog.partitions AS p ON p.partition = a.partition
+    LEFT JOIN LATERAL (
+        SELECT known.stream_id, known.version FROM eventlog.streams AS known
+        WHERE known.account = a.account AND known.order_id = a.order_id LIMIT 1
+    ) AS s ON true;
+
     RETURN QUERY
-    WITH asked AS MATERIALIZED (
-        SELECT a.append::integer, a.account, a.order_id, a.partition, a.expected,
-               coalesce(s.stream_id, a.new_stream_id) AS stream_id,
-               coalesce(s.version, 0) AS version
-        FROM unnest(accounts, order_ids, partitions, new_stream_ids, expected_versions)
-            WITH ORDINALITY AS a (account, order_id, partition, new_stream_id, expected, append)
-        LEFT JOIN LATERAL (
-            SELECT known.stream_id, known.version FROM eventlog.streams AS known
-            WHERE known.account = a.account AND known.order_id = a.order_id LIMIT 1
-        ) AS s ON true
-    ),
-    given AS MATERIALIZED (
-        SELECT e.*, a.stream_id, a.partition, a.version AS stream_version,
+    WITH given AS (
+        SELECT e.*, partitions[e.append] AS partition, heads[e.append] AS head,
+               stream_ids[e.append] AS stream_id, versions[e.append] AS stream_version,
                stored.version AS stored_version, stored.position AS stored_position
         FROM unnest(
             event_appends, event_types, event_schema_versions, event_keys,
             event_datas, event_metadatas, event_occurred_ats
         ) WITH ORDINALITY AS e (append, type, schema_version, key, data, metadata, occurred_at, nth)
-        JOIN asked AS a USING (append)
         LEFT JOIN LATERAL (
             SELECT known.version, known.position FROM eventlog.events AS known
-            WHERE a.version > 0 AND known.stream_id = a.stream_id AND known.event_key = e.key LIMIT 1
+            WHERE versions[e.append] > 0
+              AND known.stream_id = stream_ids[e.append] AND known.event_key = e.key LIMIT 1
         ) AS stored ON true
     ),
-    judged AS MATERIALIZED (
-        SELECT a.append, a.stream_id, a.partition,
-               CASE
-                   WHEN bool_and(g.stored_version IS NOT NULL) THEN 'repeated'
-                   WHEN a.expected <> a.version THEN 'conflict'
-                   ELSE 'appended'
-               END AS verdict,
-               max(g.stored_version) AS stored_version, max(g.stored_position) AS stored_position
-        FROM asked AS a JOIN given AS g USING (append)
-        GROUP BY a.append, a.stream_id, a.partition, a.expected, a.version
-    ),
-    fresh AS MATERIALIZED (
+    judged AS (
         SELECT g.*,
-               g.stream_version + row_number() OVER (PARTITION BY g.append ORDER BY g.nth) AS version,
-               p.head + row_number() OVER (PARTITION BY g.partition ORDER BY g.nth) AS position
+               CASE
+                   WHEN bool_and(g.stored_version IS NOT NULL) OVER (PARTITION BY g.append) THEN 'repeated'
+                   WHEN expected_versions[g.append] NOT IN (-1, g.stream_version) THEN 'conflict'
+                   ELSE 'appended'
+               END AS verdict
         FROM given AS g
-        JOIN judged AS j USING (append)
-        JOIN eventlog.partitions AS p ON p.partition = g.partition
-        WHERE j.verdict = 'appended' AND g.stored_version IS NULL
     ),
-    reached AS MATERIALIZED (
-        SELECT f.append, max(f.version) AS version, max(f.position) AS position, count(*)::integer AS new_events
-        FROM fresh AS f GROUP BY f.append
+    placed AS MATERIALIZED (
+        SELECT j.*, f.fresh,
+               j.stream_version + count(*) FILTER (WHERE f.fresh) OVER (PARTITION BY j.append ORDER BY j.nth) AS version,
+               j.head + count(*) FILTER (WHERE f.fresh) OVER (PARTITION BY j.partition ORDER BY j.nth) AS position
+        FROM judged AS j
+        CROSS JOIN LATERAL (SELECT j.verdict = 'appended' AND j.stored_version IS NULL AS fresh) AS f
+    ),
+    verdicts AS MATERIALIZED (
+        SELECT p.append, p.verdict, p.stream_id, p.partition, p.stream_version,
+               coalesce(max(p.version) FILTER (WHERE p.fresh), max(p.stored_version)) AS version,
+               coalesce(max(p.position) FILTER (WHERE p.fresh), max(p.stored_position)) AS position,
+               count(*) FILTER (WHERE p.fresh) AS new_events
+        FROM placed AS p
+        GROUP BY p.append, p.verdict, p.stream_id, p.partition, p.stream_version
     ),
     stored AS (
         INSERT INTO eventlog.events (
             stream_id, version, partition, position, type, schema_version, event_key,
             data, metadata, occurred_at
         )
-        SELECT f.stream_id, f.version, f.partition, f.position, f.type, f.schema_version, f.key,
-               f.data::json, f.metadata::json, f.occurred_at
-        FROM fresh AS f
+        SELECT p.stream_id, p.version, p.partition, p.position, p.type, p.schema_version, p.key,
+               p.data::json, p.metadata::json, p.occurred_at
+        FROM placed AS p WHERE p.fresh
     ),
     begun AS (
         INSERT INTO eventlog.streams (stream_id, account, order_id, partition, version)
-        SELECT a.stream_id, a.account, a.order_id, a.partition, r.version
-        FROM asked AS a JOIN reached AS r USING (append)
-        WHERE a.version = 0
+        SELECT v.stream_id, accounts[v.append], order_ids[v.append], v.partition, v.version
+        FROM verdicts AS v WHERE v.new_events > 0 AND v.stream_version = 0
     ),
     continued AS (
-        UPDATE eventlog.streams AS s SET version = r.version
-        FROM asked AS a JOIN reached AS r USING (append)
-        WHERE a.version > 0 AND s.stream_id = a.stream_id
+        UPDATE eventlog.streams AS s SET version = v.version
+        FROM verdicts AS v
+        WHERE v.new_events > 0 AND v.stream_version > 0 AND s.stream_id = v.stream_id
     ),
     moved AS (
-        UPDATE eventlog.partitions AS p SET head = f.head
-        FROM (SELECT partition, max(position) AS head FROM fresh GROUP BY partition) AS f
-        WHERE p.partition = f.partition
+        UPDATE eventlog.partitions AS p SET head = reached.head
+        FROM (
+            SELECT v.partition, max(v.position) AS head FROM verdicts AS v
+            WHERE v.new_events > 0 GROUP BY v.partition
+        ) AS reached
+        WHERE p.partition = reached.partition
     )
-    SELECT j.append, j.verdict, j.stream_id,
-           coalesce(r.version, j.stored_version), coalesce(r.position, j.stored_position),
-           coalesce(r.new_events, 0)
-    FROM judged AS j LEFT JOIN reached AS r USING (append);
+    SELECT v.append, v.verdict, v.stream_id, v.version, v.position, v.new_events::integer
+    FROM verdicts AS v;
 END
 $$;
 

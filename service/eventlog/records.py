@@ -29,13 +29,12 @@ class Metadata:
     """Where an event comes from.
 
     *correlation_id* names the start of the chain, *causation_id* the event that led
-    directly to this one, *traceparent* the span that wrote it (W3C trace context).
+    directly to this one. The log itself adds the span that writes the event.
     """
 
     correlation_id: str
     source: str
     causation_id: str | None = None
-    traceparent: str | None = None
     actor: str | None = None
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 
 import asyncpg
 import orjson
@@ -213,19 +212,19 @@ def _encoded(event: NewEvent, traceparent: str | None) -> EncodedEvent:
 
 def _encoded_metadata(metadata: Metadata, traceparent: str | None) -> str:
     fields = {
-        name: value
-        for name, value in asdict(metadata).items()
-        if value is not None and name != "traceparent"
+        "correlation_id": metadata.correlation_id,
+        "source": metadata.source,
+        "causation_id": metadata.causation_id,
+        "traceparent": traceparent,
+        "actor": metadata.actor,
     }
-    if traceparent or metadata.traceparent:
-        fields["traceparent"] = traceparent or metadata.traceparent
-    return orjson.dumps(fields).decode()
+    return orjson.dumps({k: v for k, v in fields.items() if v is not None}).decode()
 
 
 def _check_text(*texts: str) -> None:
     for text in texts:
-        if "\x00" in text or (
-            not text.isprintable() and "\ud800" <= max(text) <= "\udfff"
+        if "\x00" in text or any(
+            "\ud800" <= character <= "\udfff" for character in text
         ):
             raise InvalidEventError(
                 f"{text!r} holds characters that PostgreSQL cannot store."
@@ -243,7 +242,7 @@ def _columns(group: Sequence[Pending]) -> list[Sequence[object]]:
         [pending.stream.order_id for pending in group],
         [pending.partition for pending in group],
         [pending.new_stream_id for pending in group],
-        [pending.expected for pending in group],
+        [-1 if p.expected is None else p.expected for p in group],
         [number for number, _ in events],
         [event.type for _, event in events],
         [event.schema_version for _, event in events],

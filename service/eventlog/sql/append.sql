@@ -3,7 +3,7 @@
 --   $2 text[]         order id
 --   $3 smallint[]     partition
 --   $4 uuid[]         stream id, should the stream be new
---   $5 bigint[]       expected version, or null
+--   $5 bigint[]       expected version, or -1
 --   $6 integer[]      the append (1, 2, ...) of each event
 --   $7 text[]         type
 --   $8 smallint[]     schema version
