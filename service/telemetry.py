@@ -42,11 +42,19 @@ def order_attributes(account: str, order_id: str) -> dict[str, str]:
     return {ACCOUNT: account, ORDER_ID: order_id}
 
 
+def traceparent_of(span: trace.Span) -> str | None:
+    """Return the context of *span* in W3C form, or None when nobody records it."""
+    context = span.get_span_context()
+    if not context.is_valid:
+        return None
+    return (
+        f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    )
+
+
 def current_traceparent() -> str | None:
     """Return the current span's context in W3C form, or None outside any span."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier)
-    return carrier.get("traceparent")
+    return traceparent_of(trace.get_current_span())
 
 
 def context_of(traceparent: str | None) -> Context | None:

@@ -12,7 +12,6 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from service.clock import SystemClock
 from service.db import Pool, migrate, open_pool
 from service.embedded.kafka import kafka
 from service.embedded.postgres import postgres
@@ -124,9 +123,7 @@ def wake(dsn: str) -> Wake:
 @pytest_asyncio.fixture
 async def log(pool: Pool, wake: Wake) -> AsyncIterator[PostgresEventLog]:
     """The log of this test's own database."""
-    async with open_log(
-        pool, partitions=PARTITIONS, lanes=2, clock=SystemClock(), wake=wake
-    ) as opened:
+    async with open_log(pool, partitions=PARTITIONS, lanes=2, wake=wake) as opened:
         yield opened
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from uuid import NAMESPACE_OID, uuid5
 
 import orjson
 
@@ -16,7 +17,6 @@ from service.eventlog.records import (
     RecordedEvent,
     StreamKey,
 )
-from service.eventlog.stream_ids import new_stream_id
 from service.telemetry import current_traceparent
 
 RECORDED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -66,7 +66,7 @@ class MemoryEventLog:
         recorded = RecordedEvent(
             partition=partition,
             position=self._heads[partition],
-            stream_id=first.stream_id if first else new_stream_id(RECORDED_AT),
+            stream_id=first.stream_id if first else uuid5(NAMESPACE_OID, str(stream)),
             stream=stream,
             version=len(stored) + 1,
             type=event.fact.type,

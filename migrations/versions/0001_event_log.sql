@@ -61,6 +61,19 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT (lpad(to_hex((extract(epoch FROM moment) * 1000)::bigint), 12, '0') || '00000000000000000000')::uuid
 $$;
 
+-- A new UUIDv7 (RFC 9562) of this moment, by this database's clock.
+CREATE FUNCTION eventlog.new_stream_id() RETURNS uuid
+LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
+    SELECT encode(set_byte(id.bytes, 6, get_byte(id.bytes, 6) & 15 | 112), 'hex')::uuid
+    FROM (
+        SELECT overlay(
+            uuid_send(gen_random_uuid())
+            PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3)
+            FROM 1 FOR 6
+        )
+    ) AS id (bytes)
+$$;
+
 -- Make the tables of the months from *since* to *ahead* months from now; returns how many were new.
 -- A month's table can be detached as a whole, with all orders first seen in it.
 CREATE FUNCTION eventlog.make_months(since timestamptz DEFAULT now(), ahead integer DEFAULT 3) RETURNS integer
@@ -113,14 +126,13 @@ CREATE FUNCTION eventlog.append(
     accounts text[],
     order_ids text[],
     partitions smallint[],
-    new_stream_ids uuid[],
     expected_versions bigint[],
     event_appends integer[],
     event_types text[],
     event_schema_versions smallint[],
     event_keys text[],
-    event_datas text[],
-    event_metadatas text[],
+    event_datas json[],
+    event_metadatas json[],
     event_occurred_ats timestamptz[]
 ) RETURNS TABLE (
     append integer,
@@ -142,12 +154,12 @@ BEGIN
     PERFORM 1 FROM eventlog.partitions AS p
     WHERE p.partition = ANY (partitions) ORDER BY p.partition FOR UPDATE;
 
-    SELECT array_agg(coalesce(s.stream_id, a.new_stream_id) ORDER BY a.append),
+    SELECT array_agg(coalesce(s.stream_id, eventlog.new_stream_id()) ORDER BY a.append),
            array_agg(coalesce(s.version, 0) ORDER BY a.append),
            array_agg(p.head ORDER BY a.append)
     INTO stream_ids, versions, heads
-    FROM unnest(accounts, order_ids, partitions, new_stream_ids)
-        WITH ORDINALITY AS a (account, order_id, partition, new_stream_id, append)
+    FROM unnest(accounts, order_ids, partitions)
+        WITH ORDINALITY AS a (account, order_id, partition, append)
     JOIN eventlog.partitions AS p ON p.partition = a.partition
     LEFT JOIN LATERAL (
         SELECT known.stream_id, known.version FROM eventlog.streams AS known
@@ -199,7 +211,7 @@ BEGIN
             data, metadata, occurred_at
         )
         SELECT p.stream_id, p.version, p.partition, p.position, p.type, p.schema_version, p.key,
-               p.data::json, p.metadata::json, p.occurred_at
+               p.data, p.metadata, p.occurred_at
         FROM placed AS p WHERE p.fresh
     ),
     begun AS (

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from typing import NamedTuple
 
 from service.errors import UnavailableError
 from service.eventlog.records import Appended, StreamKey
@@ -25,8 +25,7 @@ _duration = meter.create_histogram(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedEvent:
+class EncodedEvent(NamedTuple):
     """An event as the database takes it."""
 
     type: str
@@ -43,7 +42,6 @@ class Pending:
 
     stream: StreamKey
     partition: int
-    new_stream_id: UUID
     expected: int | None
     events: Sequence[EncodedEvent]
     verdict: "asyncio.Future[Appended]" = field(

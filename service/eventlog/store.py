@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 import orjson
-from opentelemetry.trace import SpanKind
+from opentelemetry.trace import SpanKind, StatusCode
 
 from service.db import Pool, connection, load_sql
 from service.errors import (
@@ -18,7 +18,6 @@ from service.errors import (
 from service.eventlog.codec import encode
 from service.eventlog.group import EncodedEvent, Lane, Pending
 from service.eventlog.partitions import partition_of
-from service.eventlog.ports import Clock
 from service.eventlog.records import (
     Append,
     Appended,
@@ -27,9 +26,8 @@ from service.eventlog.records import (
     RecordedEvent,
     StreamKey,
 )
-from service.eventlog.stream_ids import new_stream_id
 from service.eventlog.wake import Wake
-from service.telemetry import current_traceparent, meter, order_attributes, tracer
+from service.telemetry import meter, order_attributes, traceparent_of, tracer
 
 MOST_WAITING = 10_000
 """Appends that may wait in one process; further callers wait for their turn."""
@@ -44,7 +42,9 @@ _waiting = meter.create_up_down_counter(
     "eventlog.append.waiting", unit="{append}", description="Appends not yet durable."
 )
 _events = meter.create_counter(
-    "eventlog.events", unit="{event}", description="Events appended, by type."
+    "eventlog.events",
+    unit="{event}",
+    description="Events appended.",
 )
 
 
@@ -67,41 +67,36 @@ async def create_partitions(pool: Pool, wanted: int) -> None:
 class PostgresEventLog:
     """See `EventLog`. Open it with `open_log`, which runs its lanes."""
 
-    def __init__(
-        self, pool: Pool, *, partitions: int, lanes: int, clock: Clock, wake: Wake
-    ) -> None:
+    def __init__(self, pool: Pool, *, partitions: int, lanes: int, wake: Wake) -> None:
         self.partitions = partitions
         self._pool = pool
-        self._clock = clock
         self._wake = wake
         self._room = asyncio.Semaphore(MOST_WAITING)
         self._lanes = [Lane(self._write) for _ in range(lanes)]
 
     async def append(self, append: Append) -> Appended:
         """See `EventLog.append`."""
-        account, order_id = append.stream
+        span = tracer.start_span(
+            "append events",
+            kind=SpanKind.PRODUCER,
+            attributes=order_attributes(*append.stream),
+        )
         _waiting.add(1)
         try:
-            with tracer.start_as_current_span(
-                "append events",
-                kind=SpanKind.PRODUCER,
-                attributes=order_attributes(account, order_id),
-            ) as span:
-                async with self._room:
-                    pending = self._pending(append)
-                    self._lanes[pending.partition % len(self._lanes)].put(pending)
-                    appended = await pending.verdict
-                span.set_attribute("order_tracking.version", appended.version)
-                span.set_attribute("order_tracking.new_events", appended.new)
+            async with self._room:
+                pending = self._pending(append, traceparent_of(span))
+                self._lanes[pending.partition % len(self._lanes)].put(pending)
+                appended = await pending.verdict
+        except Exception as error:
+            span.set_status(StatusCode.ERROR, type(error).__name__)
+            raise
         finally:
             _waiting.add(-1)
-        if appended.new:
-            for event in append.events:
-                _events.add(1, {"type": event.fact.type})
+            span.end()
+        _events.add(appended.new)
         return appended
 
-    def _pending(self, append: Append) -> Pending:
-        traceparent = current_traceparent()
+    def _pending(self, append: Append, traceparent: str | None) -> Pending:
         events = [_encoded(event, traceparent) for event in append.events]
         if not events or len({event.key for event in events}) < len(events):
             raise InvalidEventError(
@@ -111,7 +106,6 @@ class PostgresEventLog:
         return Pending(
             stream=append.stream,
             partition=partition_of(append.stream, self.partitions),
-            new_stream_id=new_stream_id(self._clock.now()),
             expected=append.expected,
             events=events,
         )
@@ -184,12 +178,10 @@ class PostgresEventLog:
 
 @asynccontextmanager
 async def open_log(
-    pool: Pool, *, partitions: int, lanes: int, clock: Clock, wake: Wake
+    pool: Pool, *, partitions: int, lanes: int, wake: Wake
 ) -> AsyncIterator[PostgresEventLog]:
     """Open the log and run its lanes for as long as the block runs."""
-    log = PostgresEventLog(
-        pool, partitions=partitions, lanes=lanes, clock=clock, wake=wake
-    )
+    log = PostgresEventLog(pool, partitions=partitions, lanes=lanes, wake=wake)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(log.run())
         try:
@@ -241,7 +233,6 @@ def _columns(group: Sequence[Pending]) -> list[Sequence[object]]:
         [pending.stream.account for pending in group],
         [pending.stream.order_id for pending in group],
         [pending.partition for pending in group],
-        [pending.new_stream_id for pending in group],
         [-1 if p.expected is None else p.expected for p in group],
         [number for number, _ in events],
         [event.type for _, event in events],
@@ -256,7 +247,8 @@ def _columns(group: Sequence[Pending]) -> list[Sequence[object]]:
 def _tell(pending: Pending, row: asyncpg.Record) -> None:
     if pending.verdict.done():  # its caller was cancelled meanwhile
         return
-    if row["verdict"] == "conflict":
+    _, verdict, stream_id, version, position, new_events = row
+    if verdict == "conflict":
         pending.verdict.set_exception(
             ConcurrencyError(
                 f"{pending.stream} is not at version {pending.expected}; "
@@ -266,11 +258,11 @@ def _tell(pending: Pending, row: asyncpg.Record) -> None:
         return
     pending.verdict.set_result(
         Appended(
-            stream_id=row["stream_id"],
+            stream_id=stream_id,
             partition=pending.partition,
-            position=row["position"],
-            version=row["version"],
-            new=row["new_events"],
+            position=position,
+            version=version,
+            new=new_events,
         )
     )
 

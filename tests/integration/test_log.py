@@ -9,7 +9,6 @@ import orjson
 import pytest
 
 from events import AT, append_of, new_event, stream
-from service.clock import SystemClock
 from service.db import Pool, connection, open_pool
 from service.domain.facts import HandlingRequested
 from service.errors import (
@@ -20,7 +19,6 @@ from service.errors import (
 from service.eventlog.partitions import murmur2, partition_of
 from service.eventlog.records import Append, RecordedEvent, StreamKey
 from service.eventlog.store import PostgresEventLog, create_partitions, open_log
-from service.eventlog.stream_ids import new_stream_id
 from service.eventlog.wake import Wake
 
 pytestmark = pytest.mark.postgres
@@ -59,7 +57,6 @@ class TestPositions:
                 other_pool,
                 partitions=16,
                 lanes=3,
-                clock=SystemClock(),
                 wake=Wake(dsn),
             ) as other,
             asyncio.TaskGroup() as tasks,
@@ -219,19 +216,26 @@ class TestMonths:
         await log.append(append_of("a"))
 
         async with connection(pool) as lent:
-            table, month = await lent.fetchrow(
+            row = await lent.fetchrow(
                 "SELECT tableoid::regclass::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY_MM')"
                 " FROM eventlog.events"
             )
-        assert table == f"eventlog.events_{month}"
+        assert row is not None
+        assert row[0] == f"eventlog.events_{row[1]}"
 
-    async def test_stream_ids_sort_by_time(self) -> None:
-        """A stream's id carries its moment, so ids of later streams are greater."""
-        early = new_stream_id(AT)
-        late = new_stream_id(AT.replace(month=4))
+    async def test_stream_ids_carry_their_moment(
+        self, log: PostgresEventLog, pool: Pool
+    ) -> None:
+        """A stream's id is a UUIDv7 of the moment at which it was first seen."""
+        appended = await log.append(append_of("a"))
 
-        assert early < late
-        assert (early.version, early.variant) == (7, "specified in RFC 4122")
+        (event,) = await log.read_stream(stream())
+        milliseconds = appended.stream_id.int >> 80
+        assert (appended.stream_id.version, appended.stream_id.variant) == (
+            7,
+            "specified in RFC 4122",
+        )
+        assert abs(milliseconds / 1000 - event.recorded_at.timestamp()) < 1
 
 
 class TestPartitions:

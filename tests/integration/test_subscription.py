@@ -223,6 +223,7 @@ class TestFailure:
         assert "1-4" not in recorder.seen
         async with connection(pool) as lent:
             row = await lent.fetchrow("SELECT * FROM eventlog.parked_streams")
+        assert row is not None
         assert (row["version"], row["reason"]) == (3, "builtins.ValueError")
 
     async def test_a_hole_stops_the_consumer(

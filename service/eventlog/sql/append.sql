@@ -2,14 +2,13 @@
 --   $1 text[]         account of each append
 --   $2 text[]         order id
 --   $3 smallint[]     partition
---   $4 uuid[]         stream id, should the stream be new
---   $5 bigint[]       expected version, or -1
---   $6 integer[]      the append (1, 2, ...) of each event
---   $7 text[]         type
---   $8 smallint[]     schema version
---   $9 text[]         event key
---   $10 text[]        data, JSON
---   $11 text[]        metadata, JSON
---   $12 timestamptz[] occurred at
+--   $4 bigint[]       expected version, or -1
+--   $5 integer[]      the append (1, 2, ...) of each event
+--   $6 text[]         type
+--   $7 smallint[]     schema version
+--   $8 text[]         event key
+--   $9 json[]         data
+--   $10 json[]        metadata
+--   $11 timestamptz[] occurred at
 SELECT append, verdict, stream_id, version, "position", new_events
-FROM eventlog.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+FROM eventlog.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)

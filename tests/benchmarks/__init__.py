@@ -1,0 +1,1 @@
+"""Measurements as ratios against the ceiling and the peer, all in one run."""
