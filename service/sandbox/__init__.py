@@ -1,0 +1,1 @@
+"""A local OMS that speaks VTEX's Orders API, with shoppers and a merchant of its own."""

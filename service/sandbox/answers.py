@@ -1,0 +1,105 @@
+"""How the Orders API answers: its JSON, and its two ways to word an error."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Final
+
+import orjson
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from service.sandbox import refusals
+from service.sandbox.clock import moment
+from service.sandbox.oms import Receipt
+from service.sandbox.refusals import InvalidBodyError, RefusedError
+
+_STATUS: Final[Mapping[type[RefusedError], HTTPStatus]] = MappingProxyType(
+    {
+        refusals.UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+        refusals.OrderUnknownError: HTTPStatus.NOT_FOUND,
+        refusals.InvoiceUnknownError: HTTPStatus.NOT_FOUND,
+        refusals.FeedUnknownError: HTTPStatus.NOT_FOUND,
+        refusals.NotReadyForHandlingError: HTTPStatus.CONFLICT,
+        refusals.MixedFilterError: HTTPStatus.CONFLICT,
+        refusals.InvoiceUnusableError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    }
+)
+"""Every other refusal is a bad request."""
+
+
+def answer(
+    content: Mapping[str, object] | Sequence[object],
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> web.Response:
+    """Answer with JSON."""
+    return web.Response(
+        body=orjson.dumps(content), status=status, content_type="application/json"
+    )
+
+
+def receipt_answer(receipt: Receipt) -> web.Response:
+    """Answer a call that was carried out."""
+    return answer(
+        {
+            "date": moment(receipt.at),
+            "orderId": receipt.order_id,
+            "receipt": receipt.receipt,
+        }
+    )
+
+
+async def json_body(request: web.Request) -> object:
+    """Return the request's JSON.
+
+    Raises:
+        InvalidBodyError: It has none.
+    """
+    try:
+        return orjson.loads(await request.read())
+    except orjson.JSONDecodeError:
+        raise InvalidBodyError({"body": "is not JSON"}) from None
+
+
+@web.middleware
+async def wording(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Word every failure as VTEX would."""
+    try:
+        return await handler(request)
+    except RefusedError as refusal:
+        status = _STATUS.get(type(refusal), HTTPStatus.BAD_REQUEST)
+        return _failure(request, status, refusal)
+    except web.HTTPClientError as error:
+        status = HTTPStatus(error.status)
+        return _failure(request, status, RefusedError(status.phrase))
+
+
+def _failure(
+    request: web.Request, status: HTTPStatus, refusal: RefusedError
+) -> web.Response:
+    # Two services stand behind the Orders API, and each words errors in its own way.
+    if request.path.startswith("/api/orders/") and status != HTTPStatus.UNAUTHORIZED:
+        return answer(_problem(status, refusal), status=status)
+    return answer(
+        {
+            "error": {
+                "code": refusal.code,
+                "message": str(refusal),
+                "exception": None,
+            }
+        },
+        status=status,
+    )
+
+
+def _problem(status: HTTPStatus, refusal: RefusedError) -> dict[str, object]:
+    problem: dict[str, object] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status,
+        "detail": str(refusal),
+    }
+    if isinstance(refusal, InvalidBodyError):
+        problem["errors"] = {name: [fault] for name, fault in refusal.faults.items()}
+    return problem
