@@ -8,10 +8,19 @@ ServiceError
 │   ├── InvalidInvoiceError
 │   ├── InvalidCourierUpdateError
 │   ├── InvalidSettingsError
-│   └── InvalidEventError
+│   ├── InvalidEventError
+│   ├── UnreadableNotificationError
+│   └── IdempotencyKeyReusedError
 ├── ConflictError               reload and decide again
 │   ├── ConcurrencyError
 │   └── InvoiceConflictError
+├── OrdersApiError              VTEX did not do it; its subclass says what to do next
+│   ├── ThrottledError              (unavailable) hold the account, then send again
+│   ├── OrdersApiUnavailableError   (unavailable) look at the order, then send again
+│   ├── UnreadableAnswerError       look at the order; tell a person if it happens again
+│   ├── CredentialsRefusedError     pause the account until its key is corrected
+│   └── CallRefusedError            never send it again as it is
+│       └── ResourceNotFoundError
 ├── UnavailableError            try again later, with backoff
 │   ├── DatabaseUnavailableError
 │   ├── BrokerUnavailableError
@@ -20,7 +29,8 @@ ServiceError
 └── UnreadableError             stop and page: we hold what we cannot read
     ├── UnreadableOrderError
     ├── UnreadableEventError
-    └── LogCorruptedError
+    ├── LogCorruptedError
+    └── TopicAheadError
 """
 
 
@@ -79,6 +89,18 @@ class InvalidEventError(RejectedError):
     """An event cannot be stored as it is."""
 
     code = "invalid-event"
+
+
+class UnreadableNotificationError(RejectedError):
+    """This is no notification of VTEX's."""
+
+    code = "unreadable-notification"
+
+
+class IdempotencyKeyReusedError(RejectedError):
+    """This Idempotency-Key came with another request before; use a new one."""
+
+    code = "idempotency-key-reused"
 
 
 class ConflictError(ServiceError):
@@ -151,3 +173,74 @@ class LogCorruptedError(UnreadableError):
     """The positions of a partition have a hole; see docs/explanation/ordering.md."""
 
     code = "log-corrupted"
+
+
+class TopicAheadError(UnreadableError):
+    """The topic holds events that the log does not; see docs/reference/topics.md."""
+
+    code = "topic-ahead"
+
+
+class OrdersApiError(ServiceError):
+    """VTEX did not do what was asked; its subclass says what to do next.
+
+    Where *outcome_unknown* is set, VTEX may have done it all the same.
+    """
+
+    code = "orders-api"
+
+    def __init__(self, detail: str, *, outcome_unknown: bool = False) -> None:
+        super().__init__(detail)
+        self.outcome_unknown = outcome_unknown
+
+
+class ThrottledError(OrdersApiError, UnavailableError):
+    """VTEX asks for fewer requests and did nothing; the whole account is held."""
+
+    code = "throttled"
+
+    def __init__(self, detail: str, *, retry_after: float) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class OrdersApiUnavailableError(OrdersApiError, UnavailableError):
+    """VTEX does not answer, or answers that it failed; try again later."""
+
+    code = "orders-api-unavailable"
+
+
+class UnreadableAnswerError(OrdersApiError):
+    """VTEX said that it did it, in an answer that is too large or no JSON."""
+
+    code = "unreadable-answer"
+
+    def __init__(self, detail: str, *, size: int, outcome_unknown: bool) -> None:
+        super().__init__(detail, outcome_unknown=outcome_unknown)
+        self.size = size
+
+
+class CredentialsRefusedError(OrdersApiError):
+    """VTEX refuses the account's appKey; correct it or its permissions."""
+
+    code = "credentials-refused"
+
+
+class CallRefusedError(OrdersApiError):
+    """VTEX will not do this, however often it is asked."""
+
+    code = "call-refused"
+
+    def __init__(
+        self, detail: str, *, status: int, vtex_code: str | None, reason: str
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.vtex_code = vtex_code
+        self.reason = reason
+
+
+class ResourceNotFoundError(CallRefusedError):
+    """VTEX does not have this order, invoice or configuration."""
+
+    code = "resource-not-found"

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from service.domain.commands import OrderCommand
-from service.domain.order import decide, fold
+from service.domain.decisions import decide
+from service.domain.order import fold
 from service.errors import ConcurrencyError
 from service.eventlog.codec import decode
 from service.eventlog.ports import EventLog

@@ -1,0 +1,113 @@
+"""How an order splits into parcels: what is packed, and what is still to be."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from service.domain.document import Logistics, OrderDocument, Package, PackageItem
+
+PICKUP: Final = "pickup-in-point"
+OUTPUT: Final = "Output"
+INPUT: Final = "Input"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """Items that travel together; without a package they are still to be invoiced."""
+
+    items: tuple[PackageItem, ...]
+    package: Package | None
+    seller: str | None
+    selected_sla: str | None
+    channel: str | None
+    shipping_estimate: str | None
+    estimate: datetime | None
+
+
+def parcels(document: OrderDocument) -> tuple[Parcel, ...]:
+    """Split the order: a parcel for each package, then what is not covered yet.
+
+    A package that holds none of the order's items is a parcel without items.
+    """
+    logistics = {row.item_index: row for row in reversed(document.logistics)}
+    packed = (
+        _parcel(_own_items(package, document), document, logistics, package=package)
+        for package in document.packages
+    )
+    to_pack = (
+        _parcel(items, document, logistics)
+        for items in _groups(_uncovered(document), document, logistics)
+    )
+    return (*packed, *to_pack)
+
+
+def _own_items(package: Package, document: OrderDocument) -> tuple[PackageItem, ...]:
+    """Return the package's items in the order's order, foreign ones left out."""
+    known = range(len(document.items))
+    own = (item for item in package.items if item.item_index in known)
+    return tuple(sorted(own, key=lambda item: item.item_index))
+
+
+def _uncovered(document: OrderDocument) -> Iterable[PackageItem]:
+    covered: Counter[int] = Counter()
+    for package in document.packages:
+        if package.type == OUTPUT:
+            for packed in package.items:
+                covered[packed.item_index] += packed.quantity
+    for index, item in enumerate(document.items):
+        left = item.quantity - covered[index]
+        # An item whose quantity VTEX does not tell is covered by any package.
+        if left > 0 or index not in covered:
+            yield PackageItem(item_index=index, quantity=left)
+
+
+def _groups(
+    items: Iterable[PackageItem],
+    document: OrderDocument,
+    logistics: Mapping[int, Logistics],
+) -> Iterable[tuple[PackageItem, ...]]:
+    groups: dict[tuple[str | None, ...], list[PackageItem]] = {}
+    for item in items:
+        row = _row(item, logistics)
+        key = (
+            document.items[item.item_index].seller,
+            row.selected_sla,
+            row.delivery_channel,
+            row.shipping_estimate,
+        )
+        groups.setdefault(key, []).append(item)
+    return map(tuple, groups.values())
+
+
+def _parcel(
+    items: tuple[PackageItem, ...],
+    document: OrderDocument,
+    logistics: Mapping[int, Logistics],
+    *,
+    package: Package | None = None,
+) -> Parcel:
+    rows = [_row(item, logistics) for item in items]
+    first = rows[0] if rows else Logistics(item_index=0)
+    return Parcel(
+        items=items,
+        package=package,
+        seller=document.items[items[0].item_index].seller if items else None,
+        selected_sla=first.selected_sla,
+        channel=first.delivery_channel,
+        shipping_estimate=first.shipping_estimate,
+        estimate=_estimate(rows),
+    )
+
+
+def _estimate(rows: Iterable[Logistics]) -> datetime | None:
+    """Return the first item's date, or the latest where the first has one."""
+    dates = [row.shipping_estimate_date for row in rows]
+    if not dates or dates[0] is None:
+        return None
+    return max(date for date in dates if date is not None)
+
+
+def _row(item: PackageItem, logistics: Mapping[int, Logistics]) -> Logistics:
+    return logistics.get(item.item_index) or Logistics(item_index=item.item_index)

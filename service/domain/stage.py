@@ -1,0 +1,163 @@
+"""The five stages that My Account shows for an order, and their trigger keys."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from service.domain.document import OrderDocument
+from service.domain.parcels import OUTPUT, PICKUP, Parcel, parcels
+from service.domain.statuses import INVOICED, STAGE_OF_STATUS
+
+Phase = Literal["to-do", "doing", "done"]
+Channel = Literal["delivery", "pickup", "mixed"]
+
+PHASES: Final[Sequence[Phase]] = ("to-do", "doing", "done")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where an order is: stages before are done, those after are to do."""
+
+    number: int
+    """From 1 (placing the order) to 5 (shipping it, or ready for pickup)."""
+    phase: Phase
+    pickup: bool
+    """Every parcel goes to a pickup point; a mixed order counts as delivery."""
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """How far the order is; a higher rank is further."""
+        return self.number, PHASES.index(self.phase)
+
+
+# A row for each stage, a column for each phase.
+_SHARED: Final = (
+    (
+        ("order.progress.confirmOrder", "Place order"),
+        ("order.progress.confirmingOrder", "Placing order"),
+        ("order.progress.orderConfirmed", "Order placed"),
+    ),
+    (
+        ("order.progress.approvePayment", "Approve payment"),
+        ("order.progress.approvingPayment", "Approving payment"),
+        ("order.progress.paymentApproved", "Payment approved"),
+    ),
+    (
+        ("order.progress.handleShipping", "Handle order"),
+        ("order.progress.handlingShipping", "Handling order"),
+        ("order.progress.shippingHandled", "Package handled"),
+    ),
+)
+_DELIVERY: Final = (
+    *_SHARED,
+    (
+        ("order.progress.deliverToCarrier", "Deliver to carrier"),
+        ("order.progress.delivering", "Delivering to carrier"),
+        ("order.progress.delivered", "Delivered to carrier"),
+    ),
+    (
+        ("order.progress.ship", "Ship order"),
+        ("order.progress.shipping", "Shipping order"),
+        ("order.progress.shipped", "Order shipped"),
+    ),
+)
+_PICKUP: Final = (
+    *_SHARED,
+    (
+        ("order.progress.deliverToPickup", "Ship to pickup point"),
+        ("order.progress.deliveringToPickup", "Shipping to pickup point"),
+        ("order.progress.deliveredToPickup", "Shipped to pickup point"),
+    ),
+    (
+        ("order.progress.pickup", "Pickup"),
+        ("order.state.ready-for-pickup", "Ready for pickup"),
+        ("order.state.pickedUp", "Picked up"),
+    ),
+)
+TRIGGER_NAMES: Final = {
+    trigger: name for row in (*_DELIVERY, *_PICKUP[3:]) for trigger, name in row
+}
+"""The English name of every trigger."""
+
+
+def triggers(stage: Stage) -> tuple[str, ...]:
+    """Return the trigger keys of the five stages, in order."""
+    return tuple(
+        row[_column(stage, number)][0]
+        for number, row in enumerate(_PICKUP if stage.pickup else _DELIVERY, 1)
+    )
+
+
+def _column(stage: Stage, number: int) -> int:
+    if number == stage.number:
+        return PHASES.index(stage.phase)
+    return PHASES.index("done" if number < stage.number else "to-do")
+
+
+def stage_of(document: OrderDocument, now: datetime) -> Stage | None:
+    """Return the stage that the document alone gives at *now*, if it gives one."""
+    shown = _shown(document)
+    pickup = _is_pickup(shown)
+    if document.status != INVOICED:
+        return stage_of_status(document.status, pickup=pickup)
+    if _is_delivered(shown):
+        return Stage(number=5, phase="done", pickup=pickup)
+    arrived = _is_ready(shown, now) if pickup else _is_carried(shown)
+    return Stage(number=5 if arrived else 4, phase="doing", pickup=pickup)
+
+
+def stage_of_status(status: str | None, *, pickup: bool) -> Stage | None:
+    """Return the stage that a status alone gives; no workflow yet is stage 1 to do."""
+    if status is None:
+        return Stage(number=1, phase="to-do", pickup=pickup)
+    number = STAGE_OF_STATUS.get(status)
+    if number is None:
+        return None
+    return Stage(number=number, phase="doing", pickup=pickup)
+
+
+def ready_at(document: OrderDocument) -> datetime | None:
+    """Return when time alone moves a pickup order from 4 to 5, if it ever does."""
+    shown = _shown(document)
+    if document.status != INVOICED or not _is_pickup(shown) or _is_delivered(shown):
+        return None
+    return max((p.estimate for p in shown if p.estimate is not None), default=None)
+
+
+def channel_of(document: OrderDocument) -> Channel:
+    """Say how the order's parcels travel."""
+    shown = _shown(document)
+    if _is_pickup(shown):
+        return "pickup"
+    return "mixed" if any(p.channel == PICKUP for p in shown) else "delivery"
+
+
+def _shown(document: OrderDocument) -> tuple[Parcel, ...]:
+    """Return the parcels that My Account knows: those with items of the order."""
+    return tuple(parcel for parcel in parcels(document) if parcel.items)
+
+
+def _is_pickup(shown: Sequence[Parcel]) -> bool:
+    return bool(shown) and all(parcel.channel == PICKUP for parcel in shown)
+
+
+def _is_ready(shown: Iterable[Parcel], now: datetime) -> bool:
+    return all(p.estimate is None or p.estimate <= now for p in shown)
+
+
+def _is_carried(shown: Sequence[Parcel]) -> bool:
+    statuses = [p.package.courier_status if p.package else None for p in shown]
+    return bool(statuses) and all(s is not None and s.data for s in statuses)
+
+
+def _is_delivered(shown: Sequence[Parcel]) -> bool:
+    packages = [parcel.package for parcel in shown]
+    return bool(packages) and all(
+        package is not None
+        and (
+            package.type != OUTPUT
+            or (package.courier_status is not None and package.courier_status.finished)
+        )
+        for package in packages
+    )
