@@ -1,4 +1,6 @@
-"""Order tracking for VTEX, event-sourced. The way of one event through this package:
+"""Order tracking for VTEX, event-sourced.
+
+The way of one event through this package:
 
     ingest → eventlog → { publish | project | react } → read
 

@@ -54,7 +54,7 @@ async def open_pool(dsn: str, *, size: int) -> AsyncIterator[Pool]:
     with translated():
         pool = await asyncpg.create_pool(
             dsn,
-            min_size=1,
+            min_size=0,  # so that a database that is away is waited for, not met here
             max_size=size,
             command_timeout=60,
             server_settings={

@@ -49,7 +49,8 @@ class Endpoint:
     """One operation of the REST API: what it takes, what it answers, what may fail.
 
     *handler* is called with the request and, where declared, with `query` and `body`
-    already validated. *public* ones need no API key.
+    already validated. *public* ones need no API key. *headers* names the request
+    headers that change the answer.
     """
 
     method: str
@@ -62,6 +63,7 @@ class Endpoint:
     status: HTTPStatus = HTTPStatus.OK
     media_type: str = "application/json"
     errors: tuple[HTTPStatus, ...] = ()
+    headers: tuple[str, ...] = ()
     public: bool = False
 
 
@@ -198,7 +200,8 @@ async def manners(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _order_of(request: web.Request) -> dict[str, str]:
     match = request.match_info
-    if "order_id" in match and "account" in match:
+    # A question about an order is no part of its story.
+    if request.method != "GET" and "order_id" in match and "account" in match:
         return order_attributes(match["account"], match["order_id"])
     return {}
 

@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from service.db import Pool, connection, load_sql
 from service.errors import (
     ConcurrencyError,
+    DatabaseUnavailableError,
     InvalidEventError,
     InvalidSettingsError,
 )
@@ -36,6 +37,7 @@ _APPEND = load_sql("service.eventlog", "append")
 _READ_STREAMS = load_sql("service.eventlog", "read_streams")
 _READ_PARTITIONS = load_sql("service.eventlog", "read_partitions")
 _HEADS = load_sql("service.eventlog", "heads")
+_MAKE_MONTHS = load_sql("service.eventlog", "make_months")
 _CREATE_PARTITIONS = load_sql("service.eventlog", "create_partitions")
 
 _waiting = meter.create_up_down_counter(
@@ -52,16 +54,29 @@ async def create_partitions(pool: Pool, wanted: int) -> None:
     """Create the partitions of a new log, or check those of an existing one.
 
     Raises:
+        DatabaseUnavailableError: The database is away, or not migrated yet.
         InvalidSettingsError: The log was created with another number; it is for life.
     """
-    async with connection(pool) as lent:
-        await lent.execute(_CREATE_PARTITIONS, wanted)
-        found = len(await lent.fetch(_HEADS))
+    try:
+        async with connection(pool) as lent:
+            await lent.execute(_CREATE_PARTITIONS, wanted)
+            found = len(await lent.fetch(_HEADS))
+    except asyncpg.UndefinedTableError as error:
+        raise DatabaseUnavailableError(
+            "The database has no event log yet; run `order-tracking migrate`."
+        ) from error
     if found != wanted:
         raise InvalidSettingsError(
             f"The log has {found} partitions, fixed when it was created; "
             f"set ORDER_TRACKING_PARTITIONS={found}."
         )
+
+
+async def make_months(pool: Pool) -> int:
+    """Make the log's tables for the months ahead; return how many were missing."""
+    async with connection(pool) as lent:
+        made: int = await lent.fetchval(_MAKE_MONTHS)
+    return made
 
 
 class PostgresEventLog:

@@ -11,6 +11,7 @@ from service.db import Pool
 from service.errors import (
     FencedError,
     LogCorruptedError,
+    RejectedError,
     UnavailableError,
     UnreadableError,
 )
@@ -142,7 +143,7 @@ class Subscription:
                 self._wait_for(error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-            except UnreadableError as error:
+            except (UnreadableError, RejectedError) as error:
                 self.state, self.missing = "stopped", str(error)
                 _stopped.set(1, self._labels)
                 _log.critical("stopped", error=str(error), **self._labels)
