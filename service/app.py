@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from uuid import UUID
 
-import aiohttp
 import structlog
 from aiohttp import web
 
@@ -19,6 +18,7 @@ from service.eventlog.store import create_partitions, make_months, open_log
 from service.eventlog.wake import Wake
 from service.orders_api.client import OrdersApi
 from service.orders_api.gate import Gate
+from service.orders_api.transport import open_session
 from service.read.openapi import openapi_endpoint
 from service.read.probes import probe_endpoints
 from service.roles import ROLES, House, Running
@@ -74,7 +74,7 @@ async def _house(settings: Settings, spans: SpanMemory | None) -> AsyncIterator[
         open_log(
             pool, partitions=settings.partitions, lanes=settings.append_lanes, wake=wake
         ) as log,
-        aiohttp.ClientSession() as session,
+        open_session() as session,
     ):
         yield House(
             settings=settings,

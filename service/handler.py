@@ -31,7 +31,8 @@ class CommandHandler:
     ) -> Appended | None:
         """Decide *command* and append what follows; None when nothing does.
 
-        The same *key* again returns the first result without deciding anew.
+        The same *key* again writes nothing: where it is decided alike, the first
+        result is returned.
 
         Raises:
             RejectedError: The order does not allow it.

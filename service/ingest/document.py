@@ -1,0 +1,99 @@
+"""Reads one order at VTEX and records its document, if it is not what we had."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import orjson
+
+from service.domain.document import OrderDocument, document_hash, normalise
+from service.domain.facts import OrderDetailsFetched
+from service.errors import ConcurrencyError
+from service.eventlog.codec import decode
+from service.eventlog.ports import Clock, EventLog
+from service.eventlog.records import Append, Metadata, NewEvent, RecordedEvent
+from service.orders_api.client import OrdersApi
+
+SOURCE: Final = "details"
+
+ATTEMPTS: Final = 5
+"""Readings of an order to which others write at the same time."""
+
+
+class _Known(NamedTuple):
+    version: int
+    hash: str | None
+
+
+class DocumentRecorder:
+    """Keeps the documents in the log as new as those at VTEX.
+
+    The stream is read before the order, and appended to only if nobody wrote to it
+    meanwhile: so a document that was held up on its way never lies over a newer one.
+    """
+
+    def __init__(
+        self, apis: Mapping[str, OrdersApi], *, log: EventLog, clock: Clock
+    ) -> None:
+        self._apis = apis
+        self._log = log
+        self._clock = clock
+
+    async def record(self, cause: RecordedEvent) -> bool:
+        """Record the document of the order to which *cause* happened; say if it is new.
+
+        Raises:
+            OrdersApiError: See its subclass.
+            UnreadableOrderError: VTEX gave something that is no order.
+            ConcurrencyError: Others kept writing to the order.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            recorded = await self._log.read_stream(cause.stream)
+            known = _known(recorded)
+            document = await self._document(cause)
+            found = document_hash(document)
+            if found == known.hash:
+                return False
+            event = self._event(document, found, cause=cause, known=known)
+            append = Append(
+                stream=cause.stream, events=[event], expected=recorded[-1].version
+            )
+            try:
+                await self._log.append(append)
+            except ConcurrencyError:
+                if attempt == ATTEMPTS:
+                    raise
+            else:
+                return True
+        raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    async def _document(self, cause: RecordedEvent) -> OrderDocument:
+        account, order_id = cause.stream
+        return normalise(await self._apis[account].get_order(order_id))
+
+    def _event(
+        self,
+        document: OrderDocument,
+        found: str,
+        *,
+        cause: RecordedEvent,
+        known: _Known,
+    ) -> NewEvent:
+        return NewEvent(
+            fact=OrderDetailsFetched(document=document, hash=found),
+            # With the version before it, so that a document may come back: A, B, A.
+            key=f"details:{found}:{known.version}",
+            occurred_at=self._clock.now(),
+            metadata=Metadata(
+                correlation_id=orjson.loads(cause.metadata)["correlation_id"],
+                causation_id=cause.id,
+                source=SOURCE,
+            ),
+        )
+
+
+def _known(recorded: Sequence[RecordedEvent]) -> _Known:
+    for event in reversed(recorded):
+        fact = decode(event) if event.type == OrderDetailsFetched.__name__ else None
+        if isinstance(fact, OrderDetailsFetched):
+            return _Known(event.version, fact.hash)
+    return _Known(0, None)

@@ -1,0 +1,90 @@
+"""What the tests of ingestion share: a quarantine in a list, items of a feed."""
+
+from collections.abc import Iterable
+
+from typing_extensions import override
+
+from memory_log import MemoryEventLog
+from service.domain.facts import OrderStatusReported
+from service.errors import DatabaseUnavailableError, InvalidEventError
+from service.eventlog.codec import decode
+from service.eventlog.records import Append, Appended, RecordedEvent
+from service.ingest.quarantine import Unreadable
+
+LAST_CHANGE = "2026-03-01T10:00:00.1234567Z"
+
+
+class MemoryQuarantine:
+    """See `Quarantine`."""
+
+    def __init__(self) -> None:
+        self.kept: list[Unreadable] = []
+        self.away = False
+
+    async def keep(self, unreadable: Unreadable) -> None:
+        if self.away:
+            raise DatabaseUnavailableError
+        self.kept.append(unreadable)
+
+
+class FailingLog(MemoryEventLog):
+    """Fails for the orders in *away* as if the database went away; refuses *odd* ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.away: set[str] = set()
+        self.odd: set[str] = set()
+
+    @override
+    async def append(self, append: Append) -> Appended:
+        if append.stream.order_id in self.away:
+            raise DatabaseUnavailableError
+        if append.stream.order_id in self.odd:
+            raise InvalidEventError
+        return await super().append(append)
+
+
+def item(
+    order_id: str = "1-01",
+    state: str | None = "handling",
+    *,
+    handle: str = "handle-1",
+    last_change: str | None = LAST_CHANGE,
+    **changes: object,
+) -> dict[str, object]:
+    """Return an item as VTEX's feed gives it."""
+    return {
+        "eventId": f"event-{handle}",
+        "handle": handle,
+        "domain": "Fulfillment",
+        "state": state,
+        "lastState": "ready-for-handling",
+        "orderId": order_id,
+        "lastChange": last_change,
+        "currentChange": last_change,
+    } | changes
+
+
+def notice(
+    order_id: str = "1-01",
+    state: str | None = "handling",
+    *,
+    last_change: str | None = LAST_CHANGE,
+    **changes: object,
+) -> dict[str, object]:
+    """Return the body of a hook as VTEX sends it."""
+    return {
+        "Domain": "Fulfillment",
+        "OrderId": order_id,
+        "State": state,
+        "LastState": "ready-for-handling",
+        "LastChange": last_change,
+        "CurrentChange": last_change,
+        "Origin": {"Account": "acme", "Key": "vtexappkey-acme"},
+    } | changes
+
+
+def statuses(events: Iterable[RecordedEvent]) -> list[str | None]:
+    """Return the states that *events* report, in order."""
+    facts = (decode(event) for event in events)
+    return [fact.state for fact in facts if isinstance(fact, OrderStatusReported)]

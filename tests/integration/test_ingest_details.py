@@ -1,0 +1,390 @@
+"""Reading orders at VTEX when something happened to them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+from opentelemetry import trace
+from typing_extensions import override
+
+from builders import (
+    call_succeeded,
+    cancellation_requested,
+    handling_requested,
+    status_reported,
+)
+from conftest import ManualClock
+from events import new_event
+from ingest_kit import MemoryQuarantine
+from memory_log import MemoryEventLog
+from service.db import Pool, connection
+from service.domain.facts import OrderDetailsFetched, OrderFact
+from service.errors import FencedError, UnavailableError
+from service.eventlog.checkpoints import load_positions
+from service.eventlog.codec import decode
+from service.eventlog.records import Append, Appended, Batch, RecordedEvent, StreamKey
+from service.ingest.details import DetailsFetcher
+from service.orders_api.client import OrdersApi
+from service.telemetry import tracer
+from spans_kit import recorded_spans
+from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
+
+pytestmark = pytest.mark.postgres
+
+GET = "GET /api/oms/pvt/orders/{}"
+
+
+@pytest_asyncio.fixture
+async def vtex() -> AsyncIterator[ScriptedVtex]:
+    async with scripted_vtex() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
+    async with orders_api(account_at(vtex.url)) as client:
+        yield client
+
+
+@pytest.fixture
+def events() -> MemoryEventLog:
+    return MemoryEventLog(partitions=1)
+
+
+@pytest.fixture
+def quarantine() -> MemoryQuarantine:
+    return MemoryQuarantine()
+
+
+@pytest.fixture
+def fetcher(
+    api: OrdersApi,
+    events: MemoryEventLog,
+    pool: Pool,
+    quarantine: MemoryQuarantine,
+    clock: ManualClock,
+) -> DetailsFetcher:
+    return DetailsFetcher(
+        {"acme": api}, log=events, pool=pool, quarantine=quarantine, clock=clock
+    )
+
+
+def order(status: str = "handling", order_id: str = "1-01", **more: Any) -> Reply:
+    """Return an order with a customer, whom nobody may see afterwards."""
+    customer = {"firstName": "Ana", "email": "ana@example.com"}
+    return Reply(
+        200,
+        {"orderId": order_id, "status": status, "clientProfileData": customer} | more,
+    )
+
+
+async def happens(
+    log: MemoryEventLog,
+    *facts: OrderFact,
+    order_id: str = "1-01",
+    account: str = "acme",
+) -> Sequence[RecordedEvent]:
+    known = len(log.events)
+    events = [
+        new_event(f"given-{known + number}", fact) for number, fact in enumerate(facts)
+    ]
+    await log.append(Append(stream=StreamKey(account, order_id), events=events))
+    return log.events[known:]
+
+
+def batch(events: Sequence[RecordedEvent]) -> Batch:
+    return Batch(consumer="details", events=events, positions={0: events[-1].position})
+
+
+def fetched(log: MemoryEventLog) -> list[str | None]:
+    facts = [decode(event) for event in log.events]
+    return [
+        fact.document.status for fact in facts if isinstance(fact, OrderDetailsFetched)
+    ]
+
+
+class TestHandle:
+    async def test_records_what_vtex_says(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        pool: Pool,
+    ) -> None:
+        """A reported status leads to the order's document, and the batch is done."""
+        vtex.on(GET.format("1-01"), order())
+        given = await happens(events, status_reported())
+
+        await fetcher.handle(batch(given))
+
+        assert fetched(events) == ["handling"]
+        async with connection(pool) as lent:
+            assert await load_positions(lent, "details", [0]) == {0: 1}
+        assert await fetcher.resume([0]) == {0: 1}
+
+    async def test_personal_data_stays_out(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """Nothing of the customer is in the event."""
+        vtex.on(GET.format("1-01"), order())
+
+        await fetcher.handle(batch(await happens(events, status_reported())))
+
+        assert "Ana" not in repr(events.events)
+        assert "ana@example.com" not in repr(events.events)
+
+    async def test_unchanged_document_is_no_news(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """The same document is recorded once; the same batch again adds nothing."""
+        vtex.on(GET.format("1-01"), order())
+        given = await happens(events, status_reported())
+
+        await fetcher.handle(batch(given))
+        await fetcher.handle(batch(given))
+        await fetcher.handle(batch(await happens(events, status_reported("invoice"))))
+
+        assert fetched(events) == ["handling"]
+
+    async def test_document_may_come_back(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """A document that was, was not and is again is recorded each time."""
+        vtex.on(GET.format("1-01"), order("a"), order("b"), order("a"))
+
+        for state in ("x", "y", "z"):
+            await fetcher.handle(batch(await happens(events, status_reported(state))))
+
+        assert fetched(events) == ["a", "b", "a"]
+
+    async def test_one_request_for_many_events(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """However much a batch says of an order, it is read once."""
+        vtex.on(GET.format("1-01"), order())
+        states = [status_reported(f"s{number}") for number in range(20)]
+
+        await fetcher.handle(batch(await happens(events, *states)))
+
+        assert len(vtex.asked) == 1
+
+    @pytest.mark.parametrize(
+        ("fact", "requests"),
+        [
+            (status_reported(None), 1),
+            (handling_requested(), 0),
+            (cancellation_requested(), 0),
+            (call_succeeded("start-handling"), 0),
+            *(
+                (call_succeeded(kind), 1)
+                for kind in ("invoice", "tracking-number", "tracking", "cancel")
+            ),
+        ],
+    )
+    async def test_reads_only_what_may_have_changed(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        fact: OrderFact,
+        requests: int,
+    ) -> None:
+        """Statuses and done calls change an order; wishes and our own facts do not."""
+        vtex.on(GET.format("1-01"), order())
+
+        await fetcher.handle(batch(await happens(events, fact)))
+
+        assert len(vtex.asked) == requests
+
+    async def test_accounts_of_others_are_skipped(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """Orders of an account that is no longer followed are passed over."""
+        given = await happens(events, status_reported(), account="globex")
+
+        await fetcher.handle(batch(given))
+
+        assert vtex.asked == []
+        assert await fetcher.resume([0]) == {0: 1}
+
+    async def test_cause_is_told(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """The new event names the event that led to it, and goes on with its trace."""
+        vtex.on(GET.format("1-01"), order())
+        with recorded_spans() as spans:
+            for state in ("x", "y"):
+                with tracer.start_as_current_span(f"notified {state}"):
+                    await happens(events, status_reported(state))
+            given = list(events.events)
+            await fetcher.handle(batch(given))
+
+        metadata = orjson.loads(events.events[-1].metadata)
+        assert metadata["causation_id"] == given[-1].id
+        assert metadata["correlation_id"] == "chain-1"
+        ids = {
+            span.name: trace.format_span_id(span.context.span_id)
+            for span in spans.get_finished_spans()
+        }
+        (fetch,) = (
+            span for span in spans.get_finished_spans() if span.name == "fetch details"
+        )
+        assert fetch.parent is not None
+        assert trace.format_span_id(fetch.parent.span_id) == ids["notified y"]
+        assert [trace.format_span_id(link.context.span_id) for link in fetch.links] == [
+            ids["notified x"]
+        ]
+        assert ids["fetch details"] in metadata["traceparent"]
+
+    async def test_orders_are_read_side_by_side(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """A batch of many orders brings all their documents."""
+        for number in range(40):
+            vtex.on(GET.format(f"{number}-01"), order(order_id=f"{number}-01"))
+            await happens(events, status_reported(), order_id=f"{number}-01")
+
+        await fetcher.handle(batch(list(events.events)))
+
+        assert len(fetched(events)) == 40
+
+
+class TestTrouble:
+    async def test_unknown_to_vtex(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """An order that VTEX does not know has no document, and holds nobody up."""
+        vtex.on(GET.format("1-01"), Reply(404, {}))
+
+        await fetcher.handle(batch(await happens(events, status_reported())))
+
+        assert fetched(events) == []
+        assert await fetcher.resume([0]) == {0: 1}
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            Reply(200, {"status": "handling"}),
+            Reply(200, [1]),
+            Reply(200, body=b'{"orderId"'),
+            Reply(400, {"error": {"message": "no"}}),
+            Reply(401, {}),
+            Reply(403, {}),
+        ],
+    )
+    async def test_what_vtex_does_not_give_is_set_aside(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        quarantine: MemoryQuarantine,
+        reply: Reply,
+    ) -> None:
+        """One order's trouble is kept, without the document, and the others go on."""
+        vtex.on(GET.format("1-01"), reply)
+        vtex.on(GET.format("2-01"), order(order_id="2-01"))
+        await happens(events, status_reported())
+        await happens(events, status_reported(), order_id="2-01")
+
+        await fetcher.handle(batch(list(events.events)))
+
+        (kept,) = quarantine.kept
+        assert (kept.source, kept.order_id, kept.raw) == ("details", "1-01", None)
+        assert fetched(events) == ["handling"]
+
+    async def test_document_above_the_logs_limit(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        quarantine: MemoryQuarantine,
+    ) -> None:
+        """An order too large for an event is set aside."""
+        items = [{"id": str(n), "name": "x" * 1000} for n in range(2000)]
+        vtex.on(GET.format("1-01"), order(items=items))
+
+        await fetcher.handle(batch(await happens(events, status_reported())))
+
+        assert [kept.order_id for kept in quarantine.kept] == ["1-01"]
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            Reply(500),
+            Reply(429, {}),
+            Reply(503, {}, headers={"Retry-After": "5"}),
+            Reply(200, body=b"<html>", headers={"Content-Type": "text/html"}),
+        ],
+    )
+    async def test_vtex_away_pauses_the_loop(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        reply: Reply,
+    ) -> None:
+        """While VTEX is away the positions stay, so that the batch comes again."""
+        vtex.on(GET.format("1-01"), reply)
+
+        with pytest.raises(UnavailableError):
+            await fetcher.handle(batch(await happens(events, status_reported())))
+
+        assert await fetcher.resume([0]) == {0: 0}
+
+    async def test_fenced_process_saves_nothing(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """Who lost the partitions meanwhile does not move their positions."""
+        vtex.on(GET.format("1-01"), order())
+        given = await happens(events, status_reported())
+        stale = Batch(consumer="details", events=given, positions={0: 1}, tokens={0: 7})
+
+        with pytest.raises(FencedError):
+            await fetcher.handle(stale)
+
+        assert await fetcher.resume([0]) == {0: 0}
+
+    async def test_old_document_never_covers_a_newer_one(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        api: OrdersApi,
+        events: MemoryEventLog,
+        pool: Pool,
+        quarantine: MemoryQuarantine,
+        clock: ManualClock,
+    ) -> None:
+        """A reader that was held up between its answer and its append reads again."""
+        vtex.on(GET.format("1-01"), order("old"), order("new"))
+        given = await happens(events, status_reported())
+        asleep, awake = asyncio.Event(), asyncio.Event()
+
+        class Sleepy(MemoryEventLog):
+            @override
+            async def append(self, append: Append) -> Appended:
+                asleep.set()
+                await awake.wait()
+                return await events.append(append)
+
+            @override
+            async def read_stream(
+                self, stream: StreamKey, *, after: int = 0
+            ) -> Sequence[RecordedEvent]:
+                return await events.read_stream(stream, after=after)
+
+        def reader(log: MemoryEventLog) -> DetailsFetcher:
+            return DetailsFetcher(
+                {"acme": api}, log=log, pool=pool, quarantine=quarantine, clock=clock
+            )
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(reader(Sleepy()).handle(batch(given)))
+            await asleep.wait()
+            await reader(events).handle(batch(given))
+            awake.set()
+
+        assert fetched(events) == ["new"]
+        assert len(vtex.asked) == 3

@@ -1,0 +1,434 @@
+"""Taking the feed: stored first, committed after, once, and whatever VTEX answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from structlog.testing import capture_logs
+from typing_extensions import override
+
+from conftest import ManualClock
+from eventually import eventually
+from ingest_kit import FailingLog, MemoryQuarantine, item, notice, statuses
+from service.errors import DatabaseUnavailableError, UnavailableError
+from service.ingest.feed import Feed
+from service.ingest.intake import Intake
+from service.ingest.notifications import Notification
+from service.ingest.poller import FEED_CONFIG, FeedPoller, Pace
+from service.ingest.quarantine import Unreadable
+from service.orders_api.client import OrdersApi
+from service.orders_api.gate import Gate
+from spans_kit import recorded_spans
+from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
+
+RETRIEVE, COMMIT = "GET /api/orders/feed", "POST /api/orders/feed"
+GET_CONFIG, POST_CONFIG = "GET /api/orders/feed/config", "POST /api/orders/feed/config"
+QUICK = Pace(least=0.001, most=0.005, locked_out=0.005)
+
+
+@pytest_asyncio.fixture
+async def vtex() -> AsyncIterator[ScriptedVtex]:
+    async with scripted_vtex() as running:
+        running.on(GET_CONFIG, Reply(200, {"filter": {"type": "FromWorkflow"}}))
+        running.on(COMMIT, Reply(200, body=b""))
+        yield running
+
+
+@pytest_asyncio.fixture
+async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
+    async with orders_api(account_at(vtex.url)) as client:
+        yield client
+
+
+@pytest.fixture
+def log() -> FailingLog:
+    return FailingLog()
+
+
+@pytest.fixture
+def quarantine() -> MemoryQuarantine:
+    return MemoryQuarantine()
+
+
+@pytest.fixture
+def intake(log: FailingLog, quarantine: MemoryQuarantine, clock: ManualClock) -> Intake:
+    return Intake("acme", log=log, quarantine=quarantine, clock=clock)
+
+
+@pytest.fixture
+def feed(api: OrdersApi, intake: Intake) -> Feed:
+    return Feed(api, intake)
+
+
+def lot(*items: object) -> Reply:
+    return Reply(200, list(items))
+
+
+def committed(vtex: ScriptedVtex) -> list[str]:
+    return sorted(h for call in vtex.calls(COMMIT) for h in call.json()["handles"])
+
+
+class TestTakeLot:
+    async def test_stores_and_commits(
+        self, vtex: ScriptedVtex, feed: Feed, log: FailingLog
+    ) -> None:
+        """Every item's fact is in the log, and every item is committed at once."""
+        vtex.on(RETRIEVE, lot(item("1-01", handle="a"), item("2-01", handle="b")))
+
+        assert await feed.take_lot() == 2
+        assert {event.stream for event in log.events} == {
+            ("acme", "1-01"),
+            ("acme", "2-01"),
+        }
+        assert committed(vtex) == ["a", "b"]
+        assert len(vtex.calls(COMMIT)) == 1
+
+    async def test_empty_feed_commits_nothing(
+        self, vtex: ScriptedVtex, feed: Feed
+    ) -> None:
+        """There is nothing to commit when there was nothing to take."""
+        vtex.on(RETRIEVE, lot())
+
+        assert await feed.take_lot() == 0
+        assert vtex.calls(COMMIT) == []
+
+    async def test_handle_is_not_stored(
+        self,
+        vtex: ScriptedVtex,
+        feed: Feed,
+        log: FailingLog,
+        quarantine: MemoryQuarantine,
+    ) -> None:
+        """The secret that commits an item is in no event and in no quarantine."""
+        vtex.on(
+            RETRIEVE,
+            lot(item(handle="s3cret"), {"Handle": "s3cret", "handle": "s3cret"}),
+        )
+
+        await feed.take_lot()
+
+        assert len(quarantine.kept) == len(log.events) == 1
+        assert "s3cret" not in repr((log.events, quarantine.kept))
+
+    async def test_redelivery_folds(
+        self, vtex: ScriptedVtex, feed: Feed, log: FailingLog
+    ) -> None:
+        """An item that comes again, under another handle, is committed and no news."""
+        vtex.on(RETRIEVE, lot(item(handle="a")), lot(item(handle="b")))
+
+        await feed.take_lot()
+        await feed.take_lot()
+
+        assert len(log.events) == 1
+        assert committed(vtex) == ["a", "b"]
+
+    async def test_hook_and_feed_fold(
+        self, vtex: ScriptedVtex, feed: Feed, intake: Intake, log: FailingLog
+    ) -> None:
+        """What the hook told already is one fact with what the feed tells."""
+        vtex.on(RETRIEVE, lot(item()))
+        await intake.take([Notification.read(notice())], source="hook")
+
+        await feed.take_lot()
+
+        assert len(log.events) == 1
+
+    async def test_changes_of_one_order_in_a_lot(
+        self, vtex: ScriptedVtex, feed: Feed, log: FailingLog
+    ) -> None:
+        """An order's changes are stored in the order of their dates."""
+        later = item(state="invoiced", handle="a", last_change="2026-03-01T11:00:00Z")
+        vtex.on(RETRIEVE, lot(later, item(handle="b"), item(handle="c")))
+
+        await feed.take_lot()
+
+        assert statuses(log.events) == ["handling", "invoiced"]
+        assert committed(vtex) == ["a", "b", "c"]
+
+    @pytest.mark.parametrize("state", [None, "brand-new-status"])
+    async def test_unknown_status(
+        self, vtex: ScriptedVtex, feed: Feed, log: FailingLog, state: str | None
+    ) -> None:
+        """A status that is null or unheard of is stored as it is."""
+        vtex.on(RETRIEVE, lot(item(state=state)))
+
+        await feed.take_lot()
+
+        assert statuses(log.events) == [state]
+
+    async def test_unreadable_item_is_set_aside(
+        self,
+        vtex: ScriptedVtex,
+        feed: Feed,
+        log: FailingLog,
+        quarantine: MemoryQuarantine,
+    ) -> None:
+        """What cannot be read is quarantined and committed, and holds nobody up."""
+        broken = item(handle="x") | {"orderId": 7}
+        vtex.on(RETRIEVE, lot(broken, "not an object", item(handle="a")))
+
+        await feed.take_lot()
+
+        assert len(log.events) == 1
+        assert committed(vtex) == ["a", "x"]
+        reasons = {kept.reason.partition(":")[0] for kept in quarantine.kept}
+        assert reasons == {"orderId", "body"}
+        assert [kept.source for kept in quarantine.kept] == ["feed", "feed"]
+        assert b'"not an object"' in [kept.raw for kept in quarantine.kept]
+
+    async def test_nothing_is_committed_that_is_not_stored(
+        self,
+        vtex: ScriptedVtex,
+        feed: Feed,
+        log: FailingLog,
+        quarantine: MemoryQuarantine,
+    ) -> None:
+        """When the database goes away, only what it took is committed."""
+        log.away = {"2-01"}
+        quarantine.away = True
+        vtex.on(
+            RETRIEVE,
+            lot(item("1-01", handle="a"), item("2-01", handle="b"), {"handle": "c"}),
+        )
+
+        with pytest.raises(DatabaseUnavailableError):
+            await feed.take_lot()
+
+        assert committed(vtex) == ["a"]
+
+    async def test_what_the_log_refuses_is_set_aside(
+        self,
+        vtex: ScriptedVtex,
+        feed: Feed,
+        log: FailingLog,
+        quarantine: MemoryQuarantine,
+    ) -> None:
+        """An event that cannot be stored is kept in quarantine, and committed."""
+        log.odd = {"1-01"}
+        vtex.on(RETRIEVE, lot(item("1-01", handle="a"), item("2-01", handle="b")))
+
+        await feed.take_lot()
+
+        assert len(log.events) == len(quarantine.kept) == 1
+        assert committed(vtex) == ["a", "b"]
+
+    async def test_orders_have_traces_of_their_own(
+        self, vtex: ScriptedVtex, feed: Feed
+    ) -> None:
+        """Each order's story starts anew, and only links to the poll it came with."""
+        vtex.on(RETRIEVE, lot(item("1-01", handle="a"), item("2-01", handle="b")))
+
+        with recorded_spans() as spans:
+            await feed.take_lot()
+
+        stories = [
+            span
+            for span in spans.get_finished_spans()
+            if span.name == "ingest notification"
+        ]
+        (poll,) = (s for s in spans.get_finished_spans() if s.name == "poll feed")
+        assert len({span.context.trace_id for span in stories}) == 2
+        for span in stories:
+            assert span.parent is None
+            assert [link.context for link in span.links] == [poll.context]
+
+    async def test_death_before_the_commit_loses_nothing(
+        self, vtex: ScriptedVtex, feed: Feed, log: FailingLog
+    ) -> None:
+        """What was stored but not committed comes again and folds."""
+        vtex.on(RETRIEVE, lot(item(handle="a")), lot(item(handle="b")))
+        vtex.on(COMMIT, Reply(500), Reply(200, body=b""))
+
+        with pytest.raises(UnavailableError):
+            await feed.take_lot()
+        stored = len(log.events)
+        await feed.take_lot()
+
+        assert (stored, len(log.events)) == (1, 1)
+
+
+@asynccontextmanager
+async def polling(*pollers: FeedPoller) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(poller.run()) for poller in pollers]
+        yield
+        for task in tasks:
+            task.cancel()
+
+
+class TestRun:
+    async def test_missing_feed_is_configured(
+        self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake, log: FailingLog
+    ) -> None:
+        """An account without a feed gets one that tells every status we know."""
+        vtex.on(GET_CONFIG, Reply(404, {}))
+        vtex.on(POST_CONFIG, Reply(200, body=b""))
+        vtex.on(RETRIEVE, lot(item()))
+
+        async with polling(FeedPoller(api, intake, pace=QUICK)):
+            await eventually(_has(log, 1))
+
+        (posted,) = vtex.calls(POST_CONFIG)
+        assert posted.json() == FEED_CONFIG
+        assert posted.json()["filter"]["type"] == "FromWorkflow"
+        assert "ready-for-handling" in posted.json()["filter"]["status"]
+
+    async def test_existing_feed_is_left_alone(
+        self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake, log: FailingLog
+    ) -> None:
+        """A feed that is there is not configured anew."""
+        vtex.on(RETRIEVE, lot(item()))
+
+        async with polling(FeedPoller(api, intake, pace=QUICK)):
+            await eventually(_has(log, 1))
+
+        assert vtex.calls(POST_CONFIG) == []
+
+    async def test_dropped_feed_is_made_anew(
+        self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake, log: FailingLog
+    ) -> None:
+        """When VTEX has dropped the feed meanwhile, it is configured again."""
+        vtex.on(GET_CONFIG, Reply(200, {}), Reply(404, {}))
+        vtex.on(POST_CONFIG, Reply(200, body=b""))
+        vtex.on(RETRIEVE, lot(), Reply(404, {}), lot(item()))
+
+        async with polling(FeedPoller(api, intake, pace=QUICK)):
+            await eventually(_has(log, 1))
+
+        assert len(vtex.calls(POST_CONFIG)) == 1
+
+    @pytest.mark.parametrize(
+        "trouble",
+        [
+            Reply(500),
+            Reply(400, {"error": "odd"}),
+            Reply(401, {}),
+            Reply(503, {}, headers={"Retry-After": "0"}),
+            Reply(200, body=b"<html>", headers={"Content-Type": "text/html"}),
+            Reply(200, body=b'[{"orderId"'),
+            Reply(200, {"not": "a list"}),
+        ],
+    )
+    async def test_trouble_passes(
+        self,
+        vtex: ScriptedVtex,
+        api: OrdersApi,
+        intake: Intake,
+        log: FailingLog,
+        trouble: Reply,
+    ) -> None:
+        """Whatever VTEX answers, the poller waits and goes on."""
+        vtex.on(RETRIEVE, trouble, trouble, lot(item()))
+
+        async with polling(FeedPoller(api, intake, pace=QUICK)):
+            await eventually(_has(log, 1))
+
+        assert len(vtex.calls(RETRIEVE)) >= 3
+
+    @pytest.mark.parametrize(
+        ("headers", "seconds"), [({}, 60.0), ({"Retry-After": "90"}, 90.0)]
+    )
+    async def test_throttling_is_respected(
+        self,
+        vtex: ScriptedVtex,
+        intake: Intake,
+        log: FailingLog,
+        headers: dict[str, str],
+        seconds: float,
+    ) -> None:
+        """After a 429 the next request waits for what VTEX asks, a minute at least."""
+        hours = [0.0]
+
+        async def sleep(duration: float) -> None:
+            hours[0] += duration
+            await asyncio.sleep(0)
+
+        gate = Gate(per_minute=60_000, monotonic=lambda: hours[0], sleep=sleep)
+        vtex.on(RETRIEVE, Reply(429, {}, headers=headers), lot(item()))
+
+        async with (
+            orders_api(account_at(vtex.url), gate=gate) as api,
+            polling(FeedPoller(api, intake, pace=QUICK)),
+        ):
+            await eventually(_has(log, 1))
+
+        assert hours[0] >= seconds
+
+    async def test_locked_out_account_does_not_stop_others(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        api: OrdersApi,
+        intake: Intake,
+        log: FailingLog,
+        quarantine: MemoryQuarantine,
+        clock: ManualClock,
+    ) -> None:
+        """An account whose key is refused waits and says so; others go on."""
+        vtex.on(RETRIEVE, lot(item("1-01")))
+        async with scripted_vtex() as other:
+            other.on(GET_CONFIG, Reply(401, {}))
+            others = account_at(other.url, name="globex")
+            async with orders_api(others) as locked_out:
+                theirs = Intake("globex", log=log, quarantine=quarantine, clock=clock)
+                with capture_logs() as lines:
+                    async with polling(
+                        FeedPoller(locked_out, theirs, pace=QUICK),
+                        FeedPoller(api, intake, pace=QUICK),
+                    ):
+                        await eventually(_has(log, 1))
+                        await eventually(_asked(other, GET_CONFIG, 3))
+
+        told = [line for line in lines if line["event"] == "account locked out"]
+        assert {line["account"] for line in told} == {"globex"}
+        assert told[0]["log_level"] == "error"
+
+    async def test_full_lots_are_taken_without_a_pause(
+        self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake, log: FailingLog
+    ) -> None:
+        """As long as lots are full, the next one is taken at once."""
+        lots = [
+            lot(*(item(f"{n}-{i}", handle=f"{n}-{i}") for i in range(10)))
+            for n in range(5)
+        ]
+        vtex.on(RETRIEVE, *lots, lot())
+        slow = Pace(least=30, most=30)
+
+        async with polling(FeedPoller(api, intake, pace=slow)):
+            await eventually(_has(log, 50), within=5)
+
+        assert len(committed(vtex)) == 50
+
+    async def test_bug_does_not_end_it(
+        self, vtex: ScriptedVtex, api: OrdersApi, log: FailingLog, clock: ManualClock
+    ) -> None:
+        """Even a failure that nobody foresaw ends no account's polling."""
+
+        class Moody(MemoryQuarantine):
+            @override
+            async def keep(self, unreadable: Unreadable) -> None:
+                raise RuntimeError("unforeseen")
+
+        vtex.on(RETRIEVE, lot({}), lot(item()))
+        intake = Intake("acme", log=log, quarantine=Moody(), clock=clock)
+
+        async with polling(FeedPoller(api, intake, pace=QUICK)):
+            await eventually(_has(log, 1))
+
+
+def _has(log: FailingLog, count: int) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return len(log.events) >= count
+
+    return check
+
+
+def _asked(
+    vtex: ScriptedVtex, operation: str, times: int
+) -> Callable[[], Awaitable[bool]]:
+    async def check() -> bool:
+        return len(vtex.calls(operation)) >= times
+
+    return check
