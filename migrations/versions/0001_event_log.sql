@@ -122,6 +122,7 @@ SELECT eventlog.make_months(now() - interval '1 day');
 --
 -- What is known of each append is held in arrays and looked up by its number: the planner
 -- cannot know how long they are, and joins that it plans for few rows are slow for many.
+-- Payloads stay in theirs until they are inserted, so that no step before copies them.
 CREATE FUNCTION eventlog.append(
     accounts text[],
     order_ids text[],
@@ -171,10 +172,7 @@ BEGIN
         SELECT e.*, partitions[e.append] AS partition, heads[e.append] AS head,
                stream_ids[e.append] AS stream_id, versions[e.append] AS stream_version,
                stored.version AS stored_version, stored.position AS stored_position
-        FROM unnest(
-            event_appends, event_types, event_schema_versions, event_keys,
-            event_datas, event_metadatas, event_occurred_ats
-        ) WITH ORDINALITY AS e (append, type, schema_version, key, data, metadata, occurred_at, nth)
+        FROM unnest(event_appends, event_keys) WITH ORDINALITY AS e (append, key, nth)
         LEFT JOIN LATERAL (
             SELECT known.version, known.position FROM eventlog.events AS known
             WHERE versions[e.append] > 0
@@ -210,8 +208,9 @@ BEGIN
             stream_id, version, partition, position, type, schema_version, event_key,
             data, metadata, occurred_at
         )
-        SELECT p.stream_id, p.version, p.partition, p.position, p.type, p.schema_version, p.key,
-               p.data, p.metadata, p.occurred_at
+        SELECT p.stream_id, p.version, p.partition, p.position, event_types[p.nth],
+               event_schema_versions[p.nth], p.key, event_datas[p.nth], event_metadatas[p.nth],
+               event_occurred_ats[p.nth]
         FROM placed AS p WHERE p.fresh
     ),
     begun AS (

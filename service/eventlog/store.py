@@ -230,12 +230,18 @@ def _encoded_metadata(metadata: Metadata, traceparent: str | None) -> str:
 
 def _check_text(*texts: str) -> None:
     for text in texts:
-        if "\x00" in text or any(
-            "\ud800" <= character <= "\udfff" for character in text
-        ):
+        if "\x00" in text or not (text.isascii() or _is_encodable(text)):
             raise InvalidEventError(
                 f"{text!r} holds characters that PostgreSQL cannot store."
             )
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _columns(group: Sequence[Pending]) -> list[Sequence[object]]:
