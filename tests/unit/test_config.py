@@ -1,0 +1,82 @@
+"""Settings from the environment: what is taken, and what stops the start."""
+
+import pytest
+
+from service.config import Settings, settings_from_env
+from service.errors import InvalidSettingsError
+
+ACCOUNT = (
+    '[{"name": "acme", "base_url": "http://127.0.0.1:1", "app_key": "key",'
+    ' "app_token": "very-secret"}]'
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ORDER_TRACKING_POSTGRES_DSN", raising=False)
+    monkeypatch.delenv("ORDER_TRACKING_KAFKA_BOOTSTRAP_SERVERS", raising=False)
+
+
+class TestSettingsFromEnv:
+    def test_nothing_set_gives_the_defaults(self) -> None:
+        """Without a single variable the defaults hold."""
+        assert settings_from_env().model_dump() == Settings().model_dump()
+
+    def test_takes_what_is_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Numbers and JSON lists are read from their variables."""
+        monkeypatch.setenv("ORDER_TRACKING_PARTITIONS", "4")
+        monkeypatch.setenv("ORDER_TRACKING_ACCOUNTS", ACCOUNT)
+
+        settings = settings_from_env()
+
+        assert settings.partitions == 4
+        assert settings.accounts[0].name == "acme"
+
+    def test_an_unknown_name_stops_the_start(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A misspelt variable is named, not ignored."""
+        monkeypatch.setenv("ORDER_TRACKING_PARTITION", "4")
+
+        with pytest.raises(InvalidSettingsError, match="ORDER_TRACKING_PARTITION;"):
+            settings_from_env()
+
+    @pytest.mark.parametrize(
+        ("name", "value", "told"),
+        [
+            ("PARTITIONS", "many", "ORDER_TRACKING_PARTITIONS"),
+            ("PARTITIONS", "0", "ORDER_TRACKING_PARTITIONS"),
+            ("ACCOUNTS", "[{", "accounts"),
+            ("ACCOUNTS", '[{"name": "A B"}]', "ORDER_TRACKING_ACCOUNTS.0.NAME"),
+            ("API_KEYS", '[{"name": "x", "sha256": "y"}]', "API_KEYS.0.SHA256"),
+        ],
+    )
+    def test_an_unusable_value_is_told_by_name(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+    ) -> None:
+        """A value that does not validate is told with the place of the fault."""
+        monkeypatch.setenv(f"ORDER_TRACKING_{name}", value)
+
+        with pytest.raises(InvalidSettingsError, match=told):
+            settings_from_env()
+
+    def test_two_accounts_of_one_name_are_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Accounts are told apart by their names."""
+        monkeypatch.setenv("ORDER_TRACKING_ACCOUNTS", f"{ACCOUNT[:-1]}, {ACCOUNT[1:]}")
+
+        with pytest.raises(InvalidSettingsError, match="same name"):
+            settings_from_env()
+
+    def test_no_secret_is_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Neither the settings nor a fault in them show a token."""
+        monkeypatch.setenv("ORDER_TRACKING_ACCOUNTS", ACCOUNT)
+        assert "very-secret" not in repr(settings_from_env())
+
+        monkeypatch.setenv(
+            "ORDER_TRACKING_ACCOUNTS", ACCOUNT.replace('"key"', '{"a": 1}')
+        )
+        with pytest.raises(InvalidSettingsError) as refused:
+            settings_from_env()
+        assert "very-secret" not in str(refused.value)
