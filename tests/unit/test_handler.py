@@ -1,11 +1,11 @@
 """Load, decide, append."""
 
 import pytest
+from typing_extensions import override
 
 from builders import details_fetched
 from events import AT, append_of, new_event, stream
 from memory_log import MemoryEventLog
-from typing_extensions import override
 from service.domain.commands import RequestCancellation
 from service.errors import ConcurrencyError, OrderNotFoundError
 from service.eventlog.records import Append, Appended, Metadata
