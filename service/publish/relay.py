@@ -1,0 +1,151 @@
+"""The relay: follows the log and publishes each event once, in order."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+from opentelemetry.trace import SpanKind
+
+from service.db import Pool, connection, transaction
+from service.errors import TopicAheadError
+from service.eventlog.checkpoints import load_positions, save_positions
+from service.eventlog.ports import Clock
+from service.eventlog.records import Batch
+from service.eventlog.store import PostgresEventLog
+from service.publish.contract import Contract, Message
+from service.publish.kafka import EventsTopic, ensure_topic, tail_positions
+from service.publish.producers import FencedProducers
+from service.telemetry import links_to, meter, tracer
+
+_log = structlog.get_logger()
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+_sent = meter.create_counter(
+    "messaging.client.sent.messages", unit="{message}", description="Messages sent."
+)
+_duration = meter.create_histogram(
+    "messaging.client.operation.duration",
+    unit="s",
+    description="Duration of one transaction, from its first send to its commit.",
+    explicit_bucket_boundaries_advisory=_SECONDS,
+)
+_delay = meter.create_histogram(
+    "publish.delay",
+    unit="s",
+    description="Time from the record of a batch's oldest event to its commit on Kafka.",
+    explicit_bucket_boundaries_advisory=_SECONDS,
+)
+_starts = meter.create_counter(
+    "publish.producer.starts",
+    unit="{start}",
+    description="Times that the producers were made anew and fenced earlier ones.",
+)
+
+
+class Relay:
+    """See `Consumer`; a lane has one relay at work, so its subscription one slot.
+
+    Leases only spare relays from displacing each other. That nothing is published
+    twice or out of order rests on Kafka: resuming fences every other relay of the
+    lane before it reads back how far the topic is.
+    """
+
+    parks_streams = False
+
+    def __init__(
+        self,
+        topic: EventsTopic,
+        *,
+        log: PostgresEventLog,
+        pool: Pool,
+        contract: Contract,
+        clock: Clock,
+        lane: int = 0,
+    ) -> None:
+        self.name = f"relay-{lane}"
+        self._topic = topic
+        self._log = log
+        self._pool = pool
+        self._contract = contract
+        self._clock = clock
+        self._producers = FencedProducers(topic, ids=f"{topic.prefix}.relay.{lane}")
+        self._labels = {
+            "messaging.system": "kafka",
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.destination.name": topic.name,
+        }
+
+    async def resume(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """Fence every other relay of the lane, then return where the topic ends.
+
+        Raises:
+            BrokerUnavailableError: The cluster does not answer in time.
+            TopicAheadError: The topic holds events that the log does not.
+            InvalidSettingsError: The topic has another number of partitions.
+        """
+        if not partitions:  # a relay that waits for its turn must not fence
+            await self.close()
+            return {}
+        await self._producers.start()
+        _starts.add(1, {"consumer": self.name})
+        await ensure_topic(self._topic)
+        positions = await self._published(partitions)
+        heads = await self._log.heads()
+        for partition, position in positions.items():
+            if position > heads.get(partition, 0):
+                raise _topic_ahead(self._topic, partition, position)
+        return positions
+
+    async def _published(self, partitions: Sequence[int]) -> dict[int, int]:
+        tails = await tail_positions(self._topic, partitions)
+        positions = {number: tail for number, tail in tails.items() if tail is not None}
+        emptied = [number for number in partitions if number not in positions]
+        if emptied:
+            _log.warning("topic emptied", topic=self._topic.name, partitions=emptied)
+            async with connection(self._pool) as lent:
+                positions |= await load_positions(lent, self.name, emptied)
+        return positions
+
+    async def handle(self, batch: Batch) -> None:
+        """See `Consumer.handle`; Kafka holds the position, the checkpoint repeats it."""
+        if batch.events:
+            await self._publish(
+                [self._contract.message(event) for event in batch.events]
+            )
+            oldest = min(event.recorded_at for event in batch.events)
+            delay = (self._clock.now() - oldest).total_seconds()
+            _delay.record(max(0.0, delay), {"consumer": self.name})
+        async with transaction(self._pool) as lent:
+            await save_positions(lent, batch)
+
+    async def close(self) -> None:
+        """Let go of the producers."""
+        await self._producers.stop()
+
+    async def _publish(self, messages: Sequence[Message]) -> None:
+        with tracer.start_as_current_span(
+            "publish events",
+            kind=SpanKind.CLIENT,
+            links=links_to(dict.fromkeys(message.traceparent for message in messages)),
+            attributes={**self._labels, "messaging.batch.message_count": len(messages)},
+        ) as span:
+            started, labels = time.perf_counter(), self._labels
+            try:
+                await self._producers.publish(messages)
+            except BaseException as error:
+                labels = {**labels, "error.type": type(error).__name__}
+                span.set_attributes(labels)
+                raise
+            finally:
+                _duration.record(time.perf_counter() - started, labels)
+                _sent.add(len(messages), labels)
+
+
+def _topic_ahead(topic: EventsTopic, partition: int, position: int) -> TopicAheadError:
+    return TopicAheadError(
+        f"Partition {partition} of {topic.name} ends with position {position}, which "
+        "the log has not reached: it was restored from an older backup, or replaced. "
+        "Restore a newer backup; or, to publish this log from its start, run "
+        f"`kafka-topics.sh --bootstrap-server {topic.servers} --delete --topic "
+        f"{topic.name}` and restart the service, which makes the topic anew."
+    )
