@@ -32,6 +32,7 @@ from service.errors import InvalidSettingsError, ServiceError, UnreadableOrderEr
 from service.eventlog.store import create_partitions, open_log
 from service.eventlog.wake import Wake
 from service.project.rebuild import rebuild as rebuild_orders
+from service.publish.quiet import quieten_aiokafka
 from service.sandbox.server import run as run_sandbox
 from service.spans import SpanMemory
 from service.telemetry import set_up_logging, set_up_telemetry, shut_down_telemetry
@@ -210,6 +211,7 @@ def _dsn(settings: Settings) -> str:
 def _set_up(settings: Settings, *spans: SpanMemory) -> None:
     set_up_logging(level=settings.log_level, style=settings.log_format)
     set_up_telemetry(*spans)
+    quieten_aiokafka()
 
 
 async def _create_partitions(dsn: str, partitions: int) -> None:

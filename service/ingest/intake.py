@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import structlog
+
 from service.domain.facts import StatusSource
+from service.domain.statuses import KNOWN_STATUSES
 from service.errors import InvalidEventError
 from service.eventlog.ports import Clock, EventLog
 from service.ingest.notifications import Notification, append_of
@@ -14,6 +17,14 @@ _notifications = meter.create_counter(
     unit="{notification}",
     description="Notifications taken into the log.",
 )
+
+_unheard_of = meter.create_counter(
+    "ingest.statuses.unknown",
+    unit="{notification}",
+    description="New notifications without a status, or with one never heard of.",
+)
+
+_log = structlog.get_logger()
 
 
 class Intake:
@@ -50,8 +61,21 @@ class Intake:
             return
         labels = {"account": self.account, "source": source}
         _notifications.add(appended.new, labels | {"outcome": "new"})
+        if appended.new:
+            self._count_unheard_of(notifications)
         repeated = len(notifications) - appended.new
         _notifications.add(repeated, labels | {"outcome": "repeated"})
+
+    def _count_unheard_of(self, notifications: Sequence[Notification]) -> None:
+        for notification in notifications:
+            if notification.state not in KNOWN_STATUSES:
+                _unheard_of.add(1, {"account": self.account})
+                _log.warning(
+                    "status never heard of",
+                    account=self.account,
+                    order_id=notification.order_id,
+                    status=notification.state,
+                )
 
     async def set_aside(self, raw: bytes, *, source: StatusSource, reason: str) -> None:
         """Keep *raw*, which holds no feed handle, for a person to look at.

@@ -151,12 +151,15 @@ class TestTakeLot:
     async def test_unknown_status(
         self, vtex: ScriptedVtex, feed: Feed, log: FailingLog, state: str | None
     ) -> None:
-        """A status that is null or unheard of is stored as it is."""
+        """A status that is null or unheard of is stored as it is, and told."""
         vtex.on(RETRIEVE, lot(item(state=state)))
 
-        await feed.take_lot()
+        with capture_logs() as lines:
+            await feed.take_lot()
 
         assert statuses(log.events) == [state]
+        (told,) = [line for line in lines if line["event"] == "status never heard of"]
+        assert told["status"] == state
 
     async def test_unreadable_item_is_set_aside(
         self,
