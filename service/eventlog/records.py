@@ -61,8 +61,7 @@ class Append:
     expected: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Appended:
+class Appended(NamedTuple):
     """Where the last event of an append stands in the log, and how many were new."""
 
     stream_id: UUID

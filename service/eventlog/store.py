@@ -86,7 +86,9 @@ class PostgresEventLog:
         self.partitions = partitions
         self._pool = pool
         self._wake = wake
-        self._room = asyncio.Semaphore(MOST_WAITING)
+        self._queued = 0
+        self._room = asyncio.Event()
+        self._room.set()
         self._lanes = [Lane(self._write) for _ in range(lanes)]
 
     async def append(self, append: Append) -> Appended:
@@ -96,16 +98,21 @@ class PostgresEventLog:
             kind=SpanKind.PRODUCER,
             attributes=order_attributes(*append.stream),
         )
+        while self._queued >= MOST_WAITING:
+            self._room.clear()
+            await self._room.wait()
+        self._queued += 1
         _waiting.add(1)
         try:
-            async with self._room:
-                pending = self._pending(append, traceparent_of(span))
-                self._lanes[pending.partition % len(self._lanes)].put(pending)
-                appended = await pending.verdict
+            pending = self._pending(append, traceparent_of(span))
+            self._lanes[pending.partition % len(self._lanes)].put(pending)
+            appended = await pending.verdict
         except Exception as error:
             span.set_status(StatusCode.ERROR, type(error).__name__)
             raise
         finally:
+            self._queued -= 1
+            self._room.set()
             _waiting.add(-1)
             span.end()
         _events.add(appended.new)
@@ -113,7 +120,7 @@ class PostgresEventLog:
 
     def _pending(self, append: Append, traceparent: str | None) -> Pending:
         events = [_encoded(event, traceparent) for event in append.events]
-        if not events or len({event.key for event in events}) < len(events):
+        if not events or (len(events) > 1 and _repeats_a_key(events)):
             raise InvalidEventError(
                 f"An append to {append.stream} needs events with keys of their own."
             )
@@ -215,6 +222,10 @@ def _encoded(event: NewEvent, traceparent: str | None) -> EncodedEvent:
         metadata=_encoded_metadata(event.metadata, traceparent),
         occurred_at=event.occurred_at,
     )
+
+
+def _repeats_a_key(events: Sequence[EncodedEvent]) -> bool:
+    return len({event.key for event in events}) < len(events)
 
 
 def _encoded_metadata(metadata: Metadata, traceparent: str | None) -> str:

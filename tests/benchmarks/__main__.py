@@ -17,7 +17,7 @@ from service.embedded.postgres import postgres
 from service.eventlog.store import create_partitions
 from tests.benchmarks import appending
 
-OURS = "group append, 256 callers of one event each"
+OURS = "group append, 1,000 callers of one event each"
 OURS_20 = "group append, 20 callers of one event each"
 COPY_1 = "COPY into the same table, 1 connection"
 COPY_2 = "COPY into the same table, 2 connections"
@@ -64,7 +64,7 @@ async def _measure(folder: Path, rounds: int, events: int) -> dict[str, list[flo
         async with open_pool(dsn, size=2) as pool:
             await create_partitions(pool, 16)
         for _ in track(range(rounds), "measuring"):
-            for name, callers in ((OURS, 256), (OURS_20, 20)):
+            for name, callers in ((OURS, 1000), (OURS_20, 20)):
                 rate = await appending.group_append(dsn, callers=callers, events=events)
                 found[name].append(rate)
             for name, connections in ((COPY_1, 1), (COPY_2, 2)):
