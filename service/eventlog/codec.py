@@ -1,5 +1,9 @@
 """Facts to stored payloads and back; the only place that knows both."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import ValidationError
 
 from service.domain.facts import FACTS, OrderFact
@@ -8,6 +12,23 @@ from service.eventlog.records import RecordedEvent
 
 MAX_PAYLOAD = 1024 * 1024
 """Bytes of the largest payload that the log takes."""
+
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def public_name(fact: str) -> str:
+    """Return the name of *fact* outside: `OrderStatusReported`, order-status-reported."""
+    return _WORD_START.sub("-", fact).lower()
+
+
+def payload_schemas() -> Mapping[tuple[str, int], dict[str, Any]]:
+    """Return the JSON Schema of each payload, by public name and schema version."""
+    schemas = {}
+    for name, fact in FACTS.items():
+        schema = fact.model_json_schema()
+        del schema["properties"]["type"]
+        schemas[public_name(name), fact.schema_version] = schema
+    return schemas
 
 
 def encode(fact: OrderFact) -> str:

@@ -1,10 +1,10 @@
 """Events as other services see them: CloudEvents 1.0 in Kafka's binary mode."""
 
-import re
 from typing import NamedTuple
 
 import orjson
 
+from service.eventlog.codec import public_name
 from service.eventlog.records import RecordedEvent
 
 Header = tuple[str, bytes]
@@ -14,7 +14,6 @@ SEQUENCE = "ce_sequence"
 
 _SPEC_VERSION: Header = ("ce_specversion", b"1.0")
 _CONTENT_TYPE: Header = ("content-type", b"application/json")
-_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 class Message(NamedTuple):
@@ -26,11 +25,6 @@ class Message(NamedTuple):
     headers: list[Header]
     timestamp_ms: int
     traceparent: str | None
-
-
-def public_name(fact: str) -> str:
-    """Return the name of *fact* outside: `OrderStatusReported`, order-status-reported."""
-    return _WORD_START.sub("-", fact).lower()
 
 
 class Contract:

@@ -11,8 +11,9 @@ from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 
 from service.domain.facts import FACTS
+from service.eventlog.codec import public_name
 from service.eventlog.records import RecordedEvent, StreamKey
-from service.publish.contract import Contract, Message, public_name
+from service.publish.contract import Contract, Message
 
 STREAM_ID = UUID("01942f5e-8c00-7000-8000-000000000001")
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
