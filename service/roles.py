@@ -39,6 +39,9 @@ from service.read.probes import Check, read_checks
 from service.spans import SpanMemory
 from service.web import Endpoint
 
+CALLS_GRACE = 2.0
+"""Seconds that calls in flight get when the service stops."""
+
 Loop = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -185,7 +188,19 @@ def _react(house: House) -> Running:
         workers=house.settings.call_workers,
         wake=wake,
     )
-    return Running(loops=[reactor.run, workers.run], checks=[_follows(reactor)])
+
+    async def work() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(workers.run())
+            try:
+                await asyncio.shield(working)
+            except asyncio.CancelledError:
+                # Else what is in flight would be looked at before it is sent again.
+                workers.stop()
+                await asyncio.wait([working], timeout=CALLS_GRACE)
+                raise
+
+    return Running(loops=[reactor.run, work], checks=[_follows(reactor)])
 
 
 def _read(house: House) -> Running:

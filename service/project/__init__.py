@@ -1,0 +1,1 @@
+"""The way into read models: facts become rows that answer questions."""

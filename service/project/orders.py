@@ -1,0 +1,58 @@
+"""The projection that keeps every order as it stands, effectively once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import orjson
+
+from service.db import Pool, connection, transaction
+from service.eventlog.checkpoints import load_positions, save_positions
+from service.eventlog.records import Batch
+from service.project.projection import project
+from service.project.tables import Tables
+from service.telemetry import links_to, tracer
+
+CONSUMER = "orders"
+"""Name of the projection in the log's checkpoints."""
+
+
+class OrdersProjector:
+    """Folds facts into `read.orders` and `read.timeline`.
+
+    Rows and checkpoint are one transaction, and a row never goes back to an earlier
+    version, so a batch that is handed out again changes nothing.
+    """
+
+    name = CONSUMER
+    parks_streams = True
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._tables = Tables()
+
+    async def resume(self, partitions: Sequence[int]) -> Mapping[int, int]:
+        """See `Consumer.resume`."""
+        async with connection(self._pool) as lent:
+            return await load_positions(lent, self.name, partitions)
+
+    async def handle(self, batch: Batch) -> None:
+        """See `Consumer.handle`."""
+        with tracer.start_as_current_span(
+            "project orders",
+            links=links_to(_traceparents(batch)),
+            attributes={"messaging.batch.message_count": len(batch.events)},
+        ):
+            async with connection(self._pool) as lent:
+                known = await self._tables.load(lent, batch.events)
+            projected = project(batch.events, known)
+            async with transaction(self._pool) as lent:
+                await self._tables.save(lent, projected)
+                await save_positions(lent, batch)
+
+
+def _traceparents(batch: Batch) -> Iterator[str | None]:
+    seen = set()
+    for event in batch.events:
+        traceparent = orjson.loads(event.metadata).get("traceparent")
+        if traceparent not in seen:
+            seen.add(traceparent)
+            yield traceparent

@@ -1,0 +1,2 @@
+-- Throw the rebuilt tables away.
+DROP SCHEMA rebuilt CASCADE

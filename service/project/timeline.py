@@ -1,0 +1,139 @@
+"""The timeline: each fact worth telling a person, in words without personal data."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from service.domain.document import PartialCheckpoint
+from service.domain.facts import (
+    CallKind,
+    CallParked,
+    CallRefused,
+    CallSucceeded,
+    CancellationRequested,
+    CourierUpdateReceived,
+    HandlingRequested,
+    InvoiceIssued,
+    OrderDetailsFetched,
+    OrderFact,
+    OrderStatusReported,
+    TrackingNumberAssigned,
+)
+from service.domain.stage import TRIGGER_NAMES
+from service.domain.tracking import Tracking
+
+_SOURCES: Final[Mapping[str, str]] = {
+    "feed": "Reported by the feed",
+    "hook": "Reported by the hook",
+    "reconciler": "Found by the reconciler",
+}
+_CALLS: Final[Mapping[CallKind, str]] = {
+    "start-handling": "start of handling",
+    "invoice": "invoice",
+    "tracking-number": "tracking number",
+    "tracking": "courier update",
+    "cancel": "cancellation",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a person reads about a fact; *details* is JSON."""
+
+    title: str
+    summary: str | None
+    details: str
+
+
+def entry_of(
+    fact: OrderFact, *, before: Tracking | None, after: Tracking
+) -> Entry | None:
+    """Tell *fact* by what it says and by what it moved; None when it is not news."""
+    moves = list(_moves(before, after))
+    if isinstance(fact, OrderDetailsFetched) and not moves:
+        return None
+    title, said = _words(fact, after)
+    return Entry(
+        title=title,
+        summary="; ".join(filter(None, (said, *moves))) or None,
+        details=fact.model_dump_json(exclude={"type", "document"}),
+    )
+
+
+def _moves(before: Tracking | None, after: Tracking) -> Iterator[str]:
+    if after.stage is not None and (before is None or before.stage != after.stage):
+        trigger = after.triggers[after.stage.number - 1]
+        yield f"stage {after.stage.number}: {TRIGGER_NAMES[trigger]}"
+    if after.overlay != (before.overlay if before else None):
+        yield after.overlay or "back on its way"
+    if after.courier_state != (before.courier_state if before else "pending"):
+        yield f"courier: {after.courier_state.replace('_', ' ')}"
+
+
+def _words(fact: OrderFact, after: Tracking) -> tuple[str, str | None]:
+    match fact:
+        case OrderStatusReported():
+            return _status(fact, after), _SOURCES[fact.source]
+        case OrderDetailsFetched():
+            return "Order read at VTEX", None
+        case HandlingRequested():
+            return "Handling requested", f"By {fact.requested_by}"
+        case CancellationRequested():
+            who = "shopper" if fact.requested_by_user else "merchant"
+            return "Cancellation requested", f"By the {who}: {fact.reason}"
+        case InvoiceIssued() | TrackingNumberAssigned() | CourierUpdateReceived():
+            return _parcel_words(fact)
+        case CallSucceeded() | CallRefused() | CallParked():
+            return _call_words(fact)
+        case _:
+            assert_never(fact)
+
+
+def _status(fact: OrderStatusReported, after: Tracking) -> str:
+    told = f"status {fact.state}" if fact.state else "no workflow yet"
+    # A notification that came late or twice did not change the status.
+    return told.capitalize() if fact.state == after.status else f"Late notice: {told}"
+
+
+def _parcel_words(
+    fact: InvoiceIssued | TrackingNumberAssigned | CourierUpdateReceived,
+) -> tuple[str, str | None]:
+    number = fact.invoice_number
+    match fact:
+        case InvoiceIssued():
+            kind = "Invoice" if fact.invoice_type == "Output" else "Return invoice"
+            return f"{kind} {number} issued", _carried(fact)
+        case TrackingNumberAssigned():
+            return f"Tracking number for invoice {number}", _carried(fact)
+        case CourierUpdateReceived():
+            told = "delivered" if fact.is_delivered else "on its way"
+            return f"Package of invoice {number} {told}", _seen(fact)
+
+
+def _carried(fact: InvoiceIssued | TrackingNumberAssigned) -> str | None:
+    return " ".join(filter(None, (fact.courier, fact.tracking_number))) or None
+
+
+def _seen(fact: CourierUpdateReceived) -> str | None:
+    last: PartialCheckpoint | None = max(
+        fact.checkpoints, key=lambda checkpoint: checkpoint.at, default=None
+    )
+    if last is None:
+        return None
+    place = ", ".join(filter(None, (last.city, last.state)))
+    return f"{last.description} ({place})" if place else last.description
+
+
+def _call_words(
+    fact: CallSucceeded | CallRefused | CallParked,
+) -> tuple[str, str | None]:
+    what = _CALLS[fact.kind]
+    match fact:
+        case CallSucceeded():
+            times = f"After {fact.attempts} attempts" if fact.attempts > 1 else None
+            return f"VTEX took the {what}", times
+        case CallRefused():
+            code = f" ({fact.code})" if fact.code else ""
+            return f"VTEX refused the {what}", f"{fact.reason}{code}"
+        case CallParked():
+            return f"Set aside: {what}", fact.reason

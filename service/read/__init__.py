@@ -1,0 +1,1 @@
+"""The answers: REST, live stream and pages over the read models."""
