@@ -34,7 +34,7 @@ check: setup ## Lint, format, types and the direction of imports
 	$(BIN)/lint-imports --no-cache
 
 bench: setup ## Measure against the ceiling and the peer in one run
-	$(BIN)/python -m tests.benchmarks
+	PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 fmt: setup ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from benchmarks import appending
 from service.db import migrate, open_pool
 from service.embedded.postgres import postgres
 from service.eventlog.store import create_partitions
-from tests.benchmarks import appending
 
 OURS = "group append, 1,000 callers of one event each"
 OURS_20 = "group append, 20 callers of one event each"

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from urllib.parse import parse_qs, urlsplit
@@ -11,11 +12,11 @@ import asyncpg
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
+from benchmarks.payload import AT, FACT, append_number
 from service.db import open_pool
 from service.eventlog.codec import encode
 from service.eventlog.store import PostgresEventLog, open_log
 from service.eventlog.wake import Wake
-from tests.benchmarks.payload import AT, FACT, append_number
 
 _runs = count(1)
 
@@ -71,7 +72,7 @@ async def copy(dsn: str, *, connections: int, events: int) -> float:
 
 
 async def _copy_in_parts(
-    connection: "asyncpg.Connection[asyncpg.Record]", rows: list[tuple[object, ...]]
+    connection: "asyncpg.Connection[asyncpg.Record]", rows: Sequence[tuple[object, ...]]
 ) -> None:
     for start in range(0, len(rows), 10_000):
         await connection.copy_records_to_table(
