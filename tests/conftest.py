@@ -11,7 +11,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+import structlog
 
+import spans_kit  # noqa: F401 - every test runs with spans recorded, as in production
 from service.db import Pool, migrate, open_pool
 from service.embedded.kafka import kafka
 from service.embedded.postgres import postgres
@@ -34,6 +36,12 @@ class ManualClock:
 
     def advance(self, **duration: float) -> None:
         self.at += timedelta(**duration)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

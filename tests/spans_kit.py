@@ -8,16 +8,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+PROVIDER = TracerProvider()
+"""The provider of the whole session: a process can have only one."""
+
+trace.set_tracer_provider(PROVIDER)
+
 
 @contextmanager
 def recorded_spans() -> Iterator[InMemorySpanExporter]:
-    """Record all spans of the block; a process has one provider, so it is kept."""
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
+    """Record all spans of the block."""
     memory = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(memory))
+    PROVIDER.add_span_processor(SimpleSpanProcessor(memory))
     try:
         yield memory
     finally:

@@ -400,9 +400,9 @@ class TestRun:
         slow = Pace(least=30, most=30)
 
         async with polling(FeedPoller(api, intake, pace=slow)):
-            await eventually(_has(log, 50), within=5)
+            await eventually(_committed(vtex, 50), within=5)
 
-        assert len(committed(vtex)) == 50
+        assert len(log.events) == 50
 
     async def test_bug_does_not_end_it(
         self, vtex: ScriptedVtex, api: OrdersApi, log: FailingLog, clock: ManualClock
@@ -419,6 +419,13 @@ class TestRun:
 
         async with polling(FeedPoller(api, intake, pace=QUICK)):
             await eventually(_has(log, 1))
+
+
+def _committed(vtex: ScriptedVtex, count: int) -> Callable[[], Awaitable[bool]]:
+    async def enough() -> bool:
+        return len(committed(vtex)) == count
+
+    return enough
 
 
 def _has(log: FailingLog, count: int) -> Callable[[], Awaitable[bool]]:

@@ -164,10 +164,9 @@ class TestAppend:
 
         assert event.occurred_at == AT
         assert event.type == "HandlingRequested"
-        assert orjson.loads(event.metadata) == {
-            "correlation_id": "chain-1",
-            "source": "test",
-        }
+        metadata = orjson.loads(event.metadata)
+        assert metadata.pop("traceparent").startswith("00-")
+        assert metadata == {"correlation_id": "chain-1", "source": "test"}
 
 
 class TestImmutability:

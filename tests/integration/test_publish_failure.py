@@ -37,7 +37,7 @@ class TestFailure:
         self, relays: Relays, topic: EventsTopic
     ) -> None:
         """When one message is refused, none of its batch is published."""
-        await create(topic, {"max.message.bytes": "600"})
+        await create(topic, {"max.message.bytes": "800"})
         events = await write(relays.log, orders=10, each=1)
         relay = relays.on(topic)
         await relay.resume(ALL)

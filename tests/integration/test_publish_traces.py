@@ -4,9 +4,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import (
     SpanContext,
@@ -20,6 +18,7 @@ from published import published
 from relays import ALL, Relays, batch_of, write
 from service.errors import BrokerUnavailableError
 from service.publish.kafka import EventsTopic
+from spans_kit import recorded_spans
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka]
 pytest_plugins = ("relay_fixtures",)
@@ -30,14 +29,8 @@ PUBLISH = "publish events"
 @pytest.fixture
 def spans() -> Iterator[InMemorySpanExporter]:
     """Every span that ends during the test."""
-    provider = trace.get_tracer_provider()
-    if not isinstance(provider, TracerProvider):
-        provider = TracerProvider()
-        trace.set_tracer_provider(provider)
-    exporter = InMemorySpanExporter()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    yield exporter
-    exporter.shutdown()
+    with recorded_spans() as memory:
+        yield memory
 
 
 def publish_spans(spans: InMemorySpanExporter) -> list[ReadableSpan]:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
 from pydantic import HttpUrl, SecretStr
 
 from builders import (
@@ -189,8 +188,6 @@ class TestWayBack:
 
     async def test_is_one_trace(self, shop: Shop) -> None:
         """The OMS sees the trace in which the fact was written."""
-        if not isinstance(trace.get_tracer_provider(), TracerProvider):
-            trace.set_tracer_provider(TracerProvider())
         with trace.get_tracer("test").start_as_current_span("request") as span:
             await shop.append(handling_requested(), stream=shop.stream)
         await shop.react()

@@ -53,7 +53,6 @@ class TestLogging:
         span = TracerProvider().get_tracer("test").start_span("work")
         with use_span(span):
             structlog.get_logger().info("batch handled", events=3)
-        structlog.reset_defaults()
 
         line = json.loads(capsys.readouterr().err)
         assert line["event"] == "batch handled"
@@ -66,7 +65,6 @@ class TestLogging:
         set_up_logging(level="warning", style="console")
         structlog.get_logger().info("quiet")
         structlog.get_logger().warning("loud")
-        structlog.reset_defaults()
 
         told = capsys.readouterr().err
         assert "quiet" not in told
