@@ -28,13 +28,20 @@ class Account(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-    base_url: HttpUrl
-    app_key: str
-    app_token: SecretStr
-    feed: bool = True
-    hook_secret: SecretStr | None = None
-    start_handling: bool = True
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        description="The account's name at VTEX; the first part of every order's key.",
+    )
+    base_url: HttpUrl = Field(description="Where the account's Orders API is.")
+    app_key: str = Field(description="An appKey that nobody else reads the feed with.")
+    app_token: SecretStr = Field(description="The appKey's appToken.")
+    feed: bool = Field(True, description="Poll the feed of the appKey.")
+    hook_secret: SecretStr | None = Field(
+        None, description="Take notifications that carry this in a header."
+    )
+    start_handling: bool = Field(
+        True, description="Start the handling of orders that are ready for it."
+    )
 
 
 class ApiKey(BaseModel):
@@ -42,8 +49,10 @@ class ApiKey(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    name: str = Field(description="Stands in the log beside what the key was used for.")
+    sha256: str = Field(
+        pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the key, in hex."
+    )
 
 
 class Settings(BaseModel):

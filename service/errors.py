@@ -170,7 +170,7 @@ class UnreadableEventError(UnreadableError):
 
 
 class LogCorruptedError(UnreadableError):
-    """The positions of a partition have a hole; see docs/explanation/ordering.md."""
+    """The positions of a partition have a hole; see docs/explanation/ordering-and-delivery.md."""
 
     code = "log-corrupted"
 
