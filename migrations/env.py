@@ -16,8 +16,11 @@ def _run(connection: Connection) -> None:
 
 
 async def _migrate(dsn: str) -> None:
+    # Outside the engine, which would wrap what goes wrong in errors of its own.
+    connected = await asyncpg.connect(dsn)
+
     async def connect() -> "asyncpg.Connection[asyncpg.Record]":
-        return await asyncpg.connect(dsn)
+        return connected
 
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=connect, poolclass=NullPool

@@ -8,7 +8,8 @@ import time
 from collections.abc import Coroutine, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
+from uuid import UUID
 
 import typer
 import uvloop
@@ -17,9 +18,13 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
+from typing_extensions import override
 
 from service.app import serve as run_roles
 from service.clock import SystemClock
@@ -28,11 +33,17 @@ from service.db import migrate as migrate_database
 from service.db import open_pool
 from service.domain.document import normalise
 from service.domain.stage import stage_of, triggers
-from service.errors import InvalidSettingsError, ServiceError, UnreadableOrderError
+from service.errors import (
+    InvalidSettingsError,
+    NothingToReplayError,
+    ServiceError,
+    UnreadableOrderError,
+)
 from service.eventlog.store import create_partitions, open_log
 from service.eventlog.wake import Wake
 from service.project.rebuild import rebuild as rebuild_orders
 from service.publish.quiet import quieten_aiokafka
+from service.react.queue import replay as replay_call
 from service.sandbox.server import run as run_sandbox
 from service.spans import SpanMemory
 from service.telemetry import set_up_logging, set_up_telemetry, shut_down_telemetry
@@ -43,7 +54,8 @@ app = typer.Typer(
     help="Track the orders of VTEX stores: feed and hook in, an event log, "
     "Kafka and calls to VTEX out. Settings: docs/reference/configuration.md.",
 )
-_errors = Console(stderr=True)
+# An error is a line, however long: whoever reads it from a log wraps it.
+_errors = Console(stderr=True, soft_wrap=True)
 
 
 @app.command()
@@ -79,7 +91,7 @@ def demo(
             spans=spans,
             orders_per_minute=orders_per_minute,
             seed=int(time.time()) if seed is None else seed,
-            announce=print,
+            announce=_announce,
         )
     )
     print("stopped")
@@ -110,7 +122,7 @@ def sandbox(
             port=port,
             orders_per_minute=orders_per_minute,
             seed=seed,
-            announce=print,
+            announce=_announce,
             speed=speed,
             desk=desk,
             api_key=api_key,
@@ -137,6 +149,15 @@ def rebuild() -> None:
 
 
 @app.command()
+def replay(
+    call: Annotated[UUID, typer.Argument(help="`call_id`, as …/calls shows it.")],
+) -> None:
+    """Make a parked or refused call to VTEX again, and what waited for it."""
+    settings = settings_from_env()
+    _run(_replay(_dsn(settings), call))
+
+
+@app.command()
 def stage(
     files: Annotated[
         list[Path],
@@ -158,6 +179,11 @@ def stage(
     raise typer.Exit(code=int(failed))
 
 
+def _announce(text: str) -> None:
+    # At once: whoever reads it through a pipe waits for it.
+    print(text, flush=True)
+
+
 def _stage(order: Mapping[str, object], now: datetime) -> dict[str, object]:
     document = normalise(order)
     found = stage_of(document, now)
@@ -168,16 +194,24 @@ def _stage(order: Mapping[str, object], now: datetime) -> dict[str, object]:
     }
 
 
-def _lines(files: list[Path]) -> Iterator[tuple[str, str]]:
+def _lines(files: list[Path]) -> Iterator[tuple[str, bytes]]:
     for file in files:
-        source = sys.stdin if str(file) == "-" else file.open(encoding="utf-8")
-        with source:
-            for number, line in enumerate(source, start=1):
+        with _opened(file) as lines:
+            for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield f"{file}:{number}", line
 
 
-def _order(line: str) -> Mapping[str, object]:
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return sys.stdin.buffer if str(file) == "-" else file.open("rb")
+    except OSError as error:
+        raise UnreadableOrderError(
+            f"{file} cannot be read: {error.strerror}."
+        ) from error
+
+
+def _order(line: bytes) -> Mapping[str, object]:
     """Read a line of order JSON, bare or as `{"order": …}`."""
     content = json.loads(line)
     if isinstance(content, dict) and isinstance(content.get("order"), dict):
@@ -219,18 +253,38 @@ async def _create_partitions(dsn: str, partitions: int) -> None:
         await create_partitions(pool, partitions)
 
 
+async def _replay(dsn: str, call: UUID) -> None:
+    async with open_pool(dsn, size=1) as pool:
+        replayed = await replay_call(pool, call, now=SystemClock().now())
+    if not replayed:
+        raise NothingToReplayError(
+            f"Call {call} is neither parked nor refused; "
+            "GET /v1/orders/{account}/{order_id}/calls lists an order's calls."
+        )
+    for replayed_call in replayed:
+        print(f"{replayed_call} will be made again")
+
+
+class _Speed(ProgressColumn):
+    @override
+    def render(self, task: Task) -> Text:
+        # There is no speed yet when the bar is first drawn.
+        return Text(f"{task.speed or 0:,.0f}/s")
+
+
 async def _rebuild(dsn: str, partitions: int) -> None:
     columns = (
         TextColumn("events"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.speed:,.0f}/s"),
+        _Speed(),
         TimeRemainingColumn(),
     )
     async with (
         open_pool(dsn, size=4) as pool,
         open_log(pool, partitions=partitions, lanes=1, wake=Wake(dsn)) as log,
     ):
+        await create_partitions(pool, partitions)
         with Progress(*columns, console=_errors) as bar:
             task = bar.add_task("events", total=None)
 

@@ -102,7 +102,9 @@ class Settings(BaseModel):
         12, description="Connections to PostgreSQL of one process."
     )
     append_lanes: Annotated[int, Field(ge=1, le=16)] = Field(
-        2, description="Appends that one process commits side by side."
+        1,
+        description="Appends that one process commits side by side; more pay when "
+        "PostgreSQL is some milliseconds away.",
     )
     call_workers: Annotated[int, Field(ge=1, le=256)] = Field(
         16, description="Calls to VTEX in flight of one process."

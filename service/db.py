@@ -24,6 +24,9 @@ _LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
+    # Whoever sets the server up may be a little later than we are.
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
     OSError,
     TimeoutError,
 )
@@ -89,7 +92,8 @@ def migrate(dsn: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["dsn"] = dsn
-    command.upgrade(config, "head")
+    with translated():
+        command.upgrade(config, "head")
 
 
 def run_script(migrating: MigratingConnection, path: Path) -> None:

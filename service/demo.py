@@ -84,14 +84,14 @@ def _hints(url: str, servers: str, store: Sandbox, *, topic_prefix: str) -> str:
     return f"""
 Orders move at {url}/ now. Try:
 
-  curl {url}/v1/orders?limit=3
+  curl '{url}/v1/orders?limit=3'
   curl '{url}/v1/orders?stage=5&limit=1'
   curl {url}/v1/orders/{account}/ORDER_ID            an order, with its parcels
   curl {url}/v1/orders/{account}/ORDER_ID/timeline   what happened to it
   curl {url}/v1/orders/{account}/ORDER_ID/calls      what VTEX was told
   curl {url}/v1/orders/{account}/ORDER_ID/trace      its whole way through the service
-  curl {url}/readyz?verbose
-  curl {store.url}/sandbox/ledger?limit=5   what the sandbox itself saw
+  curl '{url}/readyz?verbose'
+  curl '{store.url}/sandbox/ledger?limit=5'   what the sandbox itself saw
 
 Kafka is at {servers}, topic {topic_prefix}.order.events.v1.
 Ctrl-C stops everything."""

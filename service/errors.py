@@ -7,6 +7,7 @@ ServiceError
 │   ├── InvoiceNotFoundError
 │   ├── InvalidInvoiceError
 │   ├── InvalidCourierUpdateError
+│   ├── NothingToReplayError
 │   ├── InvalidSettingsError
 │   ├── InvalidEventError
 │   ├── UnreadableNotificationError
@@ -77,6 +78,12 @@ class InvalidCourierUpdateError(RejectedError):
     """The courier update contradicts itself or the package; correct it."""
 
     code = "invalid-courier-update"
+
+
+class NothingToReplayError(RejectedError):
+    """The call is neither parked nor refused; look at the order's calls."""
+
+    code = "nothing-to-replay"
 
 
 class InvalidSettingsError(RejectedError):

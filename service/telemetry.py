@@ -28,6 +28,9 @@ from structlog.typing import EventDict, WrappedLogger
 MAX_LINKS = 128
 """Links of one batch span; what is beyond is only counted."""
 
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
+"""Bucket boundaries of every duration."""
+
 ACCOUNT = "order_tracking.account"
 ORDER_ID = "order_tracking.order_id"
 

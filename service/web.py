@@ -23,7 +23,7 @@ from service.errors import (
     ServiceError,
     UnavailableError,
 )
-from service.telemetry import context_of, meter, order_attributes, tracer
+from service.telemetry import SECONDS, context_of, meter, order_attributes, tracer
 
 CALLER: web.RequestKey[str] = web.RequestKey("caller", str)
 """Name of the API key that a request came with."""
@@ -33,7 +33,10 @@ MAX_BODY = 1024 * 1024
 
 _log = structlog.get_logger()
 _duration = meter.create_histogram(
-    "http.server.request.duration", unit="s", description="Duration of HTTP requests."
+    "http.server.request.duration",
+    unit="s",
+    description="Duration of HTTP requests.",
+    explicit_bucket_boundaries_advisory=SECONDS,
 )
 _STATUS: Sequence[tuple[type[ServiceError], HTTPStatus]] = (
     (OrderNotFoundError, HTTPStatus.NOT_FOUND),

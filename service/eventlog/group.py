@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from service.errors import UnavailableError
 from service.eventlog.records import Appended, StreamKey
-from service.telemetry import meter
+from service.telemetry import SECONDS, meter
 
 LARGEST = 128
 """Events of one call; more make it slower, not faster."""
@@ -19,9 +19,13 @@ _batch_size = meter.create_histogram(
     "eventlog.append.batch.size",
     unit="{event}",
     description="Events of one append call.",
+    explicit_bucket_boundaries_advisory=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000),
 )
 _duration = meter.create_histogram(
-    "eventlog.append.duration", unit="s", description="Duration of one append call."
+    "eventlog.append.duration",
+    unit="s",
+    description="Duration of one append call.",
+    explicit_bucket_boundaries_advisory=SECONDS,
 )
 
 

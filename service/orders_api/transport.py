@@ -25,7 +25,13 @@ from service.errors import (
 from service.orders_api.answer import Answer, Operation
 from service.orders_api.failures import failure_of
 from service.orders_api.gate import Gate
-from service.telemetry import current_traceparent, meter, order_attributes, tracer
+from service.telemetry import (
+    SECONDS,
+    current_traceparent,
+    meter,
+    order_attributes,
+    tracer,
+)
 
 CONNECT_TIMEOUT: Final = 5.0
 """Seconds until a connection stands."""
@@ -35,7 +41,10 @@ TIMEOUT: Final = 30.0
 
 _log = structlog.get_logger()
 _duration = meter.create_histogram(
-    "http.client.request.duration", unit="s", description="Duration of HTTP requests."
+    "http.client.request.duration",
+    unit="s",
+    description="Duration of HTTP requests.",
+    explicit_bucket_boundaries_advisory=SECONDS,
 )
 _held = meter.create_counter(
     "orders_api.holds", unit="{hold}", description="Times VTEX made an account wait."

@@ -15,10 +15,9 @@ from service.eventlog.store import PostgresEventLog
 from service.publish.contract import Contract, Message
 from service.publish.kafka import EventsTopic, ensure_topic, tail_positions
 from service.publish.producers import FencedProducers
-from service.telemetry import links_to, meter, tracer
+from service.telemetry import SECONDS, links_to, meter, tracer
 
 _log = structlog.get_logger()
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 _sent = meter.create_counter(
     "messaging.client.sent.messages", unit="{message}", description="Messages sent."
 )
@@ -26,13 +25,13 @@ _duration = meter.create_histogram(
     "messaging.client.operation.duration",
     unit="s",
     description="Duration of one transaction, from its first send to its commit.",
-    explicit_bucket_boundaries_advisory=_SECONDS,
+    explicit_bucket_boundaries_advisory=SECONDS,
 )
 _delay = meter.create_histogram(
     "publish.delay",
     unit="s",
     description="Time from the record of a batch's oldest event to its commit on Kafka.",
-    explicit_bucket_boundaries_advisory=_SECONDS,
+    explicit_bucket_boundaries_advisory=SECONDS,
 )
 _starts = meter.create_counter(
     "publish.producer.starts",

@@ -26,10 +26,14 @@ class OrderSummary(BaseModel):
     overlay: str | None = Field(
         description="canceling, canceled, replaced, incomplete or in-error."
     )
-    courier_state: str = Field(description="Of the least advanced package.")
+    courier_state: str = Field(
+        description="Of the package that needs attention, else of the least advanced."
+    )
     channel: str | None = Field(description="delivery, pickup or mixed.")
     version: int = Field(description="Facts of the order so far.")
-    created_at: datetime = Field(description="When the first fact was recorded.")
+    created_at: datetime = Field(
+        description="When VTEX created the order; until that is known, our first sight."
+    )
     updated_at: datetime = Field(description="When the order changed last.")
 
 
@@ -78,6 +82,9 @@ class Parcel(BaseModel):
     """Items that travel together."""
 
     invoice_number: str | None = Field(description="Null while it is not invoiced.")
+    issued_version: int | None = Field(
+        description="Version of the fact that issued the invoice here, else null."
+    )
     type: str | None = Field(description="Output (a sale) or Input (a return).")
     items: list[ParcelItem]
     seller: str | None

@@ -17,20 +17,25 @@ from service.db import migrate, open_pool
 from service.embedded.postgres import postgres
 from service.eventlog.store import create_partitions
 
-OURS = "group append, 1,000 callers of one event each"
-OURS_20 = "group append, 20 callers of one event each"
-COPY_1 = "COPY into the same table, 1 connection"
-COPY_2 = "COPY into the same table, 2 connections"
-PEER = "eventsourcing, 20 threads of one event each"
-PEER_100 = "eventsourcing, 4 threads, batches of 100"
+OURS = "group append, 1,000 callers, 1 event each"
+OURS_2 = "group append, 1,000 callers, 1 event each, 2 lanes"
+OURS_20 = "group append, 20 callers, 1 event each"
+OURS_100 = "group append, 8 callers, 100 events each"
+COPY_1 = "COPY, 1 connection"
+COPY_2 = "COPY, 2 connections"
+PEER = "eventsourcing, 20 threads, 1 event each"
+PEER_100 = "eventsourcing, 4 threads, 100 events each"
 
 RATIOS = [
-    (OURS, COPY_1, "0.4 or more"),
-    (OURS, COPY_2, "0.4 or more"),
-    (OURS, PEER, "10 or more"),
-    (OURS_20, PEER, "10 or more"),
-    (OURS, PEER_100, "2.5 or more"),
+    (OURS, PEER, "10"),
+    (OURS_20, PEER, "10"),
+    (OURS, COPY_1, "0.4"),
+    (OURS_2, COPY_1, "0.4"),
+    (OURS_100, COPY_1, "0.4"),
+    (OURS_100, COPY_2, "0.4"),
+    (OURS_100, PEER_100, "2.5"),
 ]
+"""Each with what it should at least be."""
 
 
 def main(rounds: int = 5, events: int = 20_000) -> None:
@@ -43,7 +48,7 @@ def main(rounds: int = 5, events: int = 20_000) -> None:
         middle = statistics.median(values)
         rates.add_row(name, *(f"{v:,.0f}" for v in (middle, min(values), max(values))))
     console.print(rates)
-    ratios = Table("ratio, round by round", "median", "least", "most", "aim")
+    ratios = Table("ratio, round by round", "median", "least", "most", "at least")
     for ours, other, aim in RATIOS:
         each = [a / b for a, b in zip(found[ours], found[other], strict=True)]
         middle = statistics.median(each)
@@ -64,8 +69,15 @@ async def _measure(folder: Path, rounds: int, events: int) -> dict[str, list[flo
         async with open_pool(dsn, size=2) as pool:
             await create_partitions(pool, 16)
         for _ in track(range(rounds), "measuring"):
-            for name, callers in ((OURS, 1000), (OURS_20, 20)):
-                rate = await appending.group_append(dsn, callers=callers, events=events)
+            for name, callers, batch, lanes in (
+                (OURS, 1000, 1, 1),
+                (OURS_2, 1000, 1, 2),
+                (OURS_20, 20, 1, 1),
+                (OURS_100, 8, 100, 1),
+            ):
+                rate = await appending.group_append(
+                    dsn, callers=callers, events=events, batch=batch, lanes=lanes
+                )
                 found[name].append(rate)
             for name, connections in ((COPY_1, 1), (COPY_2, 2)):
                 rate = await appending.copy(

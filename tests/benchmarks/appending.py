@@ -21,18 +21,20 @@ from service.eventlog.wake import Wake
 _runs = count(1)
 
 
-async def group_append(dsn: str, *, callers: int, events: int) -> float:
-    """Return events a second of *callers* that append single events at once."""
+async def group_append(
+    dsn: str, *, callers: int, events: int, batch: int = 1, lanes: int = 1
+) -> float:
+    """Return events a second of *callers* that append *batch* events at a time."""
     run = f"run{next(_runs)}"
-    numbers = iter(range(events))
+    numbers = iter(range(events // batch))
 
     async def caller(log: PostgresEventLog) -> None:
         for number in numbers:
-            await log.append(append_number(number, run=run))
+            await log.append(append_number(number, run=run, events=batch))
 
     async with (
         open_pool(dsn, size=4) as pool,
-        open_log(pool, partitions=16, lanes=2, wake=Wake(dsn)) as log,
+        open_log(pool, partitions=16, lanes=lanes, wake=Wake(dsn)) as log,
     ):
         await log.append(append_number(events, run=run))
         started = time.perf_counter()

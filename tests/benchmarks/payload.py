@@ -12,13 +12,17 @@ METADATA = Metadata(
 )
 
 
-def append_number(number: int, *, run: str) -> Append:
-    """One event for one of 1,000 orders, as a caller of the log appends it."""
+def append_number(number: int, *, run: str, events: int = 1) -> Append:
+    """Append number *number* of a run: *events* to one of 1,000 orders."""
     return Append(
         stream=StreamKey("acme", f"{run}-{number % 1000}"),
         events=[
             NewEvent(
-                fact=FACT, key=f"{run}:{number}", occurred_at=AT, metadata=METADATA
+                fact=FACT,
+                key=f"{run}:{number}:{event}",
+                occurred_at=AT,
+                metadata=METADATA,
             )
+            for event in range(events)
         ],
     )
