@@ -51,6 +51,10 @@ def translated() -> Iterator[None]:
         ) from error
 
 
+async def _leave_as_it_is(_: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Spare the query that would undo session state: nothing here leaves any."""
+
+
 @asynccontextmanager
 async def open_pool(dsn: str, *, size: int) -> AsyncIterator[Pool]:
     """Open a pool whose connections carry JSON as text and never wait for ever."""
@@ -60,6 +64,7 @@ async def open_pool(dsn: str, *, size: int) -> AsyncIterator[Pool]:
             min_size=0,  # so that a database that is away is waited for, not met here
             max_size=size,
             command_timeout=60,
+            reset=_leave_as_it_is,
             server_settings={
                 "application_name": "order-tracking",
                 "idle_in_transaction_session_timeout": "60000",
