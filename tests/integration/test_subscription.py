@@ -12,8 +12,9 @@ from events import append_of, stream
 from eventually import eventually
 from service.clock import SystemClock
 from service.db import Pool, connection, transaction
-from service.errors import FencedError, UnavailableError
+from service.errors import ConcurrencyError, FencedError, UnavailableError
 from service.eventlog.checkpoints import load_positions, save_positions
+from service.eventlog.parking import ATTEMPTS
 from service.eventlog.records import Batch
 from service.eventlog.store import PostgresEventLog
 from service.eventlog.subscription import Subscription
@@ -204,6 +205,23 @@ class TestFailure:
             recorder.fails_on.clear()
             await eventually(lambda: _true(recorder.seen == ["a", "b"]))
             await eventually(lambda: _true(subscription.state == "running"))
+
+    async def test_a_conflict_is_no_events_fault(
+        self, log: PostgresEventLog, pool: Pool, following: Following
+    ) -> None:
+        """While others are quicker, the batch is handed out again, and nothing parked."""
+        recorder = Recorder(pool)
+        recorder.fails_on["a"] = ConcurrencyError()
+        await log.append(append_of("a", "b"))
+
+        async with following(recorder):
+            await eventually(lambda: _true(recorder.failures > ATTEMPTS + 1))
+            recorder.fails_on.clear()
+            await eventually(lambda: _true(recorder.seen == ["a", "b"]))
+
+        async with connection(pool) as lent:
+            parked = await lent.fetchval("SELECT count(*) FROM eventlog.parked_streams")
+        assert parked == 0
 
     async def test_a_poisonous_event_parks_its_stream_only(
         self, log: PostgresEventLog, pool: Pool, following: Following
