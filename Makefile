@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench fmt migrate lock
+.PHONY: help setup demo test kill coverage check bench fmt migrate lock
 
 help: ## Show the targets, each with a sentence
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -21,9 +21,15 @@ setup: .venv/installed ## Make .venv from the lock file and fetch the embedded b
 demo: setup ## Run everything at http://127.0.0.1:8080/ with invented orders; Ctrl-C stops it
 	@exec $(BIN)/order-tracking demo
 
-test: setup ## Run all tests on servers that they start themselves, with coverage
+test: setup ## Run the tests on servers that they start themselves
+	$(BIN)/python -m pytest -m 'not long'
+
+kill: setup ## Kill the service ten times during 2,000 orders and compare all that it wrote
+	$(BIN)/python -m pytest -m long
+
+coverage: setup ## Run the tests as `make test` does, and tell what they do not reach
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest -m 'not long'
 	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

@@ -100,7 +100,7 @@ def call_violations(
     sent = [entry for entry in ledger if entry.by in ours]
     causes = {(event.stream, event.version): fact for event, fact in facts}
     told = [
-        (event, fact, _call_detail(causes[event.stream, fact.cause_version]))
+        (event, fact, _call_detail(causes.get((event.stream, fact.cause_version))))
         for event, fact in facts
         if isinstance(fact, CallSucceeded | CallRefused)
     ]
@@ -253,9 +253,9 @@ def _paper(fact: OrderFact) -> tuple[str, tuple[Hashable, ...]] | None:
             return None
 
 
-def _call_detail(cause: OrderFact) -> tuple[Hashable, ...]:
-    paper = _paper(cause)
-    return paper[1] if paper is not None else ()
+def _call_detail(cause: OrderFact | None) -> tuple[Hashable, ...]:
+    paper = cause and _paper(cause)
+    return paper[1] if paper else ()
 
 
 _DETAILS: Mapping[str, Sequence[str]] = {

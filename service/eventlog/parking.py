@@ -8,7 +8,12 @@ from uuid import UUID
 import structlog
 
 from service.db import Pool, connection, load_sql, transaction
-from service.errors import FencedError, UnavailableError, UnreadableError
+from service.errors import (
+    ConflictError,
+    FencedError,
+    UnavailableError,
+    UnreadableError,
+)
 from service.eventlog.checkpoints import save_positions
 from service.eventlog.ports import Consumer
 from service.eventlog.records import Batch, RecordedEvent
@@ -67,7 +72,7 @@ class Parking:
         for attempt in range(ATTEMPTS):
             try:
                 await self._consumer.handle(alone)
-            except (FencedError, UnavailableError, UnreadableError):
+            except (ConflictError, FencedError, UnavailableError, UnreadableError):
                 raise
             except Exception as error:  # noqa: BLE001 - reported by parking the stream
                 failure = error

@@ -71,6 +71,7 @@ class Consumer(Protocol):
 
         Raises:
             FencedError: Another process owns these partitions now.
+            ConflictError: Others were quicker; the batch is handed out again.
             UnavailableError: Something needed is away; the batch is handed out again.
             UnreadableError: The consumer stops and pages.
             Exception: Any other is the fault of an event: it is found, tried again,

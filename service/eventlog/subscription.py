@@ -9,6 +9,7 @@ import structlog
 
 from service.db import Pool
 from service.errors import (
+    ConflictError,
     FencedError,
     LogCorruptedError,
     RejectedError,
@@ -139,7 +140,7 @@ class Subscription:
                 _log.warning("fenced", error=str(error), **self._labels)
                 self._tokens = None
                 await asyncio.sleep(pause)
-            except UnavailableError as error:
+            except (ConflictError, UnavailableError) as error:
                 self._wait_for(error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
@@ -149,7 +150,7 @@ class Subscription:
                 _log.critical("stopped", error=str(error), **self._labels)
                 return
 
-    def _wait_for(self, error: UnavailableError) -> None:
+    def _wait_for(self, error: ConflictError | UnavailableError) -> None:
         if self.state != "waiting":
             _log.warning("waiting", error=str(error), **self._labels)
         self.state, self.missing, self._tokens = "waiting", str(error), None
@@ -195,7 +196,7 @@ class Subscription:
         )
         try:
             await self.consumer.handle(batch)
-        except (FencedError, UnavailableError, UnreadableError):
+        except (ConflictError, FencedError, UnavailableError, UnreadableError):
             raise
         except Exception as error:
             if not self.consumer.parks_streams:

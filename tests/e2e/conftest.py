@@ -1,10 +1,22 @@
 """What only tests of the whole service need."""
 
-from collections.abc import AsyncIterator
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from conftest import _execute, _named
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that an unprivileged user can reach when the tests run as root."""
+    with tempfile.TemporaryDirectory(prefix="order-tracking-") as created:
+        path = Path(created)
+        path.chmod(0o711)
+        yield path
 
 
 @pytest_asyncio.fixture

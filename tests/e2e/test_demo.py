@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -26,15 +25,6 @@ pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.timeout(300)]
 PATIENCE = 150.0
 
 Span = dict[str, Any]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that an unprivileged user can reach when the tests run as root."""
-    with tempfile.TemporaryDirectory(prefix="order-tracking-") as created:
-        path = Path(created)
-        path.chmod(0o711)
-        yield path
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Killed again and again under traffic, the service loses, repeats and reorders nothing."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import aiohttp
 import pytest
+import structlog
 
 import checker
 from conftest import PARTITIONS
@@ -24,7 +26,6 @@ from service.project.rebuild import differences
 from service.publish.kafka import EventsTopic
 from traffic import STORES, Traffic, traffic
 
-ORDERS = 2000
 KILLS = 10
 KILLS_DURING_START = 2
 SEED = 20_260_302
@@ -34,8 +35,8 @@ SPEED = 1000.0
 
 AT_ONCE = 300
 
-ENTRIES = 18 * ORDERS
-"""Entries that the sandbox's ledger will hold at least: over them the kills are spread."""
+ENTRIES_OF_AN_ORDER = 18
+"""Entries that the sandbox's ledger holds of one at least: over them the kills are spread."""
 
 PATIENCE = 900.0
 
@@ -53,6 +54,17 @@ def topic(kafka_servers: str, topic_prefix: str) -> EventsTopic:
     )
 
 
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Let the sandbox not tell of each paper that finds the service dead."""
+    before = structlog.get_config()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR)
+    )
+    yield
+    structlog.configure(**before)
+
+
 Moment = Callable[[], Awaitable[object]]
 """Returns when it is time to kill the service."""
 
@@ -62,7 +74,7 @@ def moments(shops: Traffic, pool: Pool, livez: str) -> Iterator[Moment]:
     rng = Random(SEED)
     during_start = set(rng.sample(range(1, KILLS), KILLS_DURING_START))
     in_traffic = KILLS - KILLS_DURING_START
-    share = ENTRIES // in_traffic
+    share = ENTRIES_OF_AN_ORDER * shops.most // in_traffic
     times = [number * share + rng.randrange(share) for number in range(in_traffic)]
     early: list[Moment] = [partial(it_answers, shops, livez), partial(it_leases, pool)]
     for number in range(KILLS):
@@ -104,20 +116,25 @@ async def it_leases(pool: Pool) -> None:
 
 
 class TestKill:
+    @pytest.mark.parametrize(
+        "orders", [300, pytest.param(2000, marks=pytest.mark.long)]
+    )
     async def test_ten_times(
         self,
+        *,
         tmp_path: Path,
         dsn: str,
         pool: Pool,
         log: PostgresEventLog,
         topic: EventsTopic,
+        orders: int,
     ) -> None:
         """Log, topic, read model and the calls made tell what the sandbox tells."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         async with (
             traffic(
-                seed=SEED, speed=SPEED, service_url=url, most=ORDERS, at_once=AT_ONCE
+                seed=SEED, speed=SPEED, service_url=url, most=orders, at_once=AT_ONCE
             ) as shops,
             asyncio.TaskGroup() as tasks,
         ):

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,15 +27,6 @@ from service.publish.kafka import EventsTopic
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.timeout(180)]
 
 PATIENCE = 60.0
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder that an unprivileged user can reach when the tests run as root."""
-    with tempfile.TemporaryDirectory(prefix="order-tracking-") as created:
-        path = Path(created)
-        path.chmod(0o711)
-        yield path
 
 
 class Visitor:

@@ -12,7 +12,11 @@ from events import append_of, stream
 from eventually import eventually
 from service.clock import SystemClock
 from service.db import Pool, connection, transaction
-from service.errors import ConcurrencyError, FencedError, UnavailableError
+from service.errors import (
+    ConcurrencyError,
+    FencedError,
+    UnavailableError,
+)
 from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.parking import ATTEMPTS
 from service.eventlog.records import Batch
