@@ -112,7 +112,10 @@ async def _create_partitions(dsn: str) -> None:
 async def dsn(postgres_dsn: str, template: str) -> AsyncIterator[str]:
     """The address of a migrated database that this test has for itself."""
     name = f"order_tracking_test_{os.getpid()}_{next(_numbers)}"
-    await _execute(postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
+    # Copying files is ten times as quick as logging every page of the copy.
+    await _execute(
+        postgres_dsn, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+    )
     yield _named(postgres_dsn, name)
     await _execute(postgres_dsn, f"DROP DATABASE {name} WITH (FORCE)")
 
