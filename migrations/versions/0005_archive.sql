@@ -1,0 +1,2 @@
+-- Months of closed orders that left the log.
+SELECT;

@@ -1,0 +1,2 @@
+-- Customer data, encrypted with a key for each order.
+SELECT;

@@ -1,0 +1,2 @@
+-- Streams set aside: replayed or dropped by command.
+SELECT;

@@ -1,0 +1,2 @@
+-- Read models that are filled beside the live ones, and from Kafka.
+SELECT;

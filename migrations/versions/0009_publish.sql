@@ -1,0 +1,2 @@
+-- What the auditor of the topics has seen.
+SELECT;
