@@ -1,6 +1,7 @@
 """The log in PostgreSQL."""
 
 import asyncio
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -30,8 +31,14 @@ from service.eventlog.records import (
 from service.eventlog.wake import Wake
 from service.telemetry import meter, order_attributes, traceparent_of, tracer
 
+_UNSTORABLE = re.compile("[\x00\x1e\ud800-\udfff]")
+"""Null, the separator of joined texts, and halves of characters."""
+
 MOST_WAITING = 10_000
 """Appends that may wait in one process; further callers wait for their turn."""
+
+_joined = "\x1e".join
+"""Many texts as one; none may hold the separator."""
 
 _APPEND = load_sql("service.eventlog", "append")
 _READ_STREAMS = load_sql("service.eventlog", "read_streams")
@@ -229,51 +236,47 @@ def _repeats_a_key(events: Sequence[EncodedEvent]) -> bool:
 
 
 def _encoded_metadata(metadata: Metadata, traceparent: str | None) -> str:
-    fields = {
-        "correlation_id": metadata.correlation_id,
-        "source": metadata.source,
-        "causation_id": metadata.causation_id,
-        "traceparent": traceparent,
-        "actor": metadata.actor,
-    }
-    return orjson.dumps({k: v for k, v in fields.items() if v is not None}).decode()
+    fields = {"correlation_id": metadata.correlation_id, "source": metadata.source}
+    if metadata.causation_id is not None:
+        fields["causation_id"] = metadata.causation_id
+    if traceparent is not None:
+        fields["traceparent"] = traceparent
+    if metadata.actor is not None:
+        fields["actor"] = metadata.actor
+    return orjson.dumps(fields).decode()
 
 
 def _check_text(*texts: str) -> None:
     for text in texts:
-        if "\x00" in text or not (text.isascii() or _is_encodable(text)):
+        if not text or _UNSTORABLE.search(text):
             raise InvalidEventError(
-                f"{text!r} holds characters that PostgreSQL cannot store."
+                f"{text!r} is empty, or holds characters that the log cannot store."
             )
 
 
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _columns(group: Sequence[Pending]) -> list[Sequence[object]]:
+def _columns(group: Sequence[Pending]) -> list[object]:
     events = [
         (number, event)
         for number, pending in enumerate(group, start=1)
         for event in pending.events
     ]
     return [
-        [pending.stream.account for pending in group],
-        [pending.stream.order_id for pending in group],
-        [pending.partition for pending in group],
-        [-1 if p.expected is None else p.expected for p in group],
-        [number for number, _ in events],
-        [event.type for _, event in events],
-        [event.schema_version for _, event in events],
-        [event.key for _, event in events],
-        [event.data for _, event in events],
-        [event.metadata for _, event in events],
+        _joined([pending.stream.account for pending in group]),
+        _joined([pending.stream.order_id for pending in group]),
+        _array([pending.partition for pending in group]),
+        _array([-1 if p.expected is None else p.expected for p in group]),
+        _array([number for number, _ in events]),
+        _joined([event.type for _, event in events]),
+        _array([event.schema_version for _, event in events]),
+        _joined([event.key for _, event in events]),
+        _joined([event.data for _, event in events]),
+        _joined([event.metadata for _, event in events]),
         [event.occurred_at for _, event in events],
     ]
+
+
+def _array(numbers: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _tell(pending: Pending, row: asyncpg.Record) -> None:

@@ -16,6 +16,7 @@ from service.errors import (
     InvalidEventError,
     InvalidSettingsError,
 )
+from service.eventlog.codec import decode
 from service.eventlog.partitions import murmur2, partition_of
 from service.eventlog.records import Append, RecordedEvent, StreamKey
 from service.eventlog.store import PostgresEventLog, create_partitions, open_log
@@ -135,11 +136,13 @@ class TestAppend:
 
         assert outcomes == {"a": "stored", too_long[:20]: "refused", "b": "stored"}
 
-    @pytest.mark.parametrize("text", ["nul\x00", "surrogate\ud800"])
+    @pytest.mark.parametrize(
+        "text", ["", "nul\x00", "separator\x1e", "surrogate\ud800"]
+    )
     async def test_refuses_what_text_cannot_hold(
         self, log: PostgresEventLog, text: str
     ) -> None:
-        """Characters that PostgreSQL cannot store are refused before it is asked."""
+        """Names that are empty or cannot be stored are refused before it is asked."""
         with pytest.raises(InvalidEventError):
             await log.append(append_of("a", to=stream(text)))
         with pytest.raises(InvalidEventError):
@@ -155,6 +158,15 @@ class TestAppend:
             await log.append(
                 Append(stream=stream(), events=[new_event("a", fact=fact)])
             )
+
+    async def test_payloads_keep_every_character(self, log: PostgresEventLog) -> None:
+        """Control characters of a payload, the separator among them, come back."""
+        fact = HandlingRequested(requested_by="a\x1eb\x1f\n\u2028")
+
+        await log.append(Append(stream=stream(), events=[new_event("a", fact=fact)]))
+
+        (event,) = await log.read_stream(stream())
+        assert decode(event) == fact
 
     async def test_keeps_the_envelope(self, log: PostgresEventLog) -> None:
         """What surrounds a fact comes back as it went in."""
