@@ -1,8 +1,8 @@
 """What happened to an order: the events of its stream, none with personal data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -11,6 +11,7 @@ from service.domain.document import OrderDocument, PartialCheckpoint
 CallKind = Literal["start-handling", "invoice", "tracking-number", "tracking", "cancel"]
 StatusSource = Literal["feed", "hook", "reconciler"]
 InvoiceType = Literal["Output", "Input"]
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class InvoiceItem(BaseModel):
@@ -36,6 +37,8 @@ class _Fact(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: ClassVar[int] = 1
+    upcasters: ClassVar[Mapping[int, Upcaster]] = MappingProxyType({})
+    """By each earlier schema version, what makes its payload one of the next."""
 
 
 class OrderStatusReported(_Fact):
@@ -167,6 +170,12 @@ class CallParked(_CallFact):
     reason: str
 
 
+class PersonalDataErased(_Fact):
+    """The order's personal data was deleted, and none is taken of it again."""
+
+    type: Literal["PersonalDataErased"] = "PersonalDataErased"
+
+
 OrderFact = Annotated[
     OrderStatusReported
     | OrderDetailsFetched
@@ -177,7 +186,8 @@ OrderFact = Annotated[
     | CancellationRequested
     | CallSucceeded
     | CallRefused
-    | CallParked,
+    | CallParked
+    | PersonalDataErased,
     Field(discriminator="type"),
 ]
 
@@ -195,6 +205,7 @@ FACTS: Final[Mapping[str, type[OrderFact]]] = MappingProxyType(
             CallSucceeded,
             CallRefused,
             CallParked,
+            PersonalDataErased,
         )
     }
 )

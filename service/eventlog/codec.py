@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
+import orjson
 from pydantic import ValidationError
 
 from service.domain.facts import FACTS, OrderFact
@@ -19,16 +19,6 @@ _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 def public_name(fact: str) -> str:
     """Return the name of *fact* outside: `OrderStatusReported`, order-status-reported."""
     return _WORD_START.sub("-", fact).lower()
-
-
-def payload_schemas() -> Mapping[tuple[str, int], dict[str, Any]]:
-    """Return the JSON Schema of each payload, by public name and schema version."""
-    schemas = {}
-    for name, fact in FACTS.items():
-        schema = fact.model_json_schema()
-        del schema["properties"]["type"]
-        schemas[public_name(name), fact.schema_version] = schema
-    return schemas
 
 
 def encode(fact: OrderFact) -> str:
@@ -47,23 +37,39 @@ def encode(fact: OrderFact) -> str:
     return data
 
 
-def decode(event: RecordedEvent) -> OrderFact:
-    """Return the fact that *event* holds.
+def decode(
+    event: RecordedEvent, *, facts: Mapping[str, type[OrderFact]] = FACTS
+) -> OrderFact:
+    """Return the fact that *event* holds, brought up to its newest schema version.
 
     Raises:
         UnreadableEventError: This version does not know the type or its schema.
     """
-    fact = FACTS.get(event.type)
+    fact = facts.get(event.type)
     if fact is None or event.schema_version > fact.schema_version:
         raise UnreadableEventError(
-            f"Event {event.id} is a {event.type} of schema {event.schema_version}, "
-            "which this version does not know; run a newer version of the service."
+            f"Event {event.id}, position {event.position} of partition "
+            f"{event.partition}, is a {event.type} of schema {event.schema_version}, "
+            "which this version does not know; install a newer version, run its "
+            "`order-tracking migrate` and serve it."
         )
+    is_earlier = event.schema_version < fact.schema_version
     try:
-        return fact.model_validate_json(event.data)
+        return fact.model_validate_json(
+            _upcast(event, fact) if is_earlier else event.data
+        )
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
         raise UnreadableEventError(
-            f"Event {event.id} ({event.type} of schema {event.schema_version}) does "
-            f"not validate in: {fields}; its payload was changed outside the service."
+            f"Event {event.id}, position {event.position} of partition "
+            f"{event.partition} ({event.type} of schema {event.schema_version}), does "
+            f"not validate in: {fields}; its payload was changed outside the service. "
+            "Compare it with the topic by `order-tracking audit`, or with a backup."
         ) from None
+
+
+def _upcast(event: RecordedEvent, fact: type[OrderFact]) -> bytes:
+    payload = orjson.loads(event.data)
+    for version in range(event.schema_version, fact.schema_version):
+        payload = fact.upcasters[version](payload)
+    return orjson.dumps(payload)

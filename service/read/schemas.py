@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from service.eventlog.codec import payload_schemas
+from service.schemas import published_schemas
 from service.web import Endpoint, json_response
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
@@ -17,17 +17,17 @@ _MEDIA_TYPE: Final = "application/schema+json"
 
 def schema_endpoint() -> Endpoint:
     """Return the endpoint of the schemas, which need no key: they hold no data."""
-    schemas = {
+    encoded = {
         (name, str(version)): orjson.dumps(schema)
-        for (name, version), schema in payload_schemas().items()
+        for (name, version), schema in published_schemas().items()
     }
 
     async def get_schema(request: web.Request) -> web.Response:
         """The payload of an event, by its public name and schema version."""
         name, version = request.match_info["type"], request.match_info["version"]
-        schema = schemas.get((name, version))
+        schema = encoded.get((name, version))
         if schema is None:
-            known = ", ".join(sorted("/".join(key) for key in schemas))
+            known = ", ".join(sorted("/".join(key) for key in encoded))
             raise web.HTTPNotFound(text=f"No such schema; there are {known}.")
         return json_response(
             schema, media_type=_MEDIA_TYPE, headers={"Cache-Control": FOR_EVER}

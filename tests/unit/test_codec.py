@@ -1,15 +1,20 @@
 """Facts to stored payloads and back."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
 
+import orjson
 import pytest
 
 from events import append_of, stream
 from memory_log import MemoryEventLog
-from service.domain.facts import HandlingRequested
+from service.domain.facts import FACTS, HandlingRequested, OrderFact
 from service.errors import InvalidEventError, UnreadableEventError
 from service.eventlog.codec import MAX_PAYLOAD, decode, encode
 from service.eventlog.records import RecordedEvent
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "events"
 
 
 async def recorded() -> RecordedEvent:
@@ -45,6 +50,64 @@ class TestDecode:
         with pytest.raises(UnreadableEventError, match="requested_by") as refused:
             decode(event)
         assert "Ana" not in str(refused.value)
+
+
+class _Requested(HandlingRequested):
+    """What `HandlingRequested` could look like after two changes."""
+
+    schema_version = 3
+    upcasters = MappingProxyType(
+        {
+            1: lambda payload: {"client": payload["requested_by"]},
+            2: lambda payload: {"requested_by": payload["client"].upper(), "why": "?"},
+        }
+    )
+
+    why: str
+
+
+class TestUpcasting:
+    @pytest.mark.parametrize(
+        ("version", "stored"),
+        [
+            (1, '{"requested_by":"ana"}'),
+            (2, '{"client":"ana"}'),
+            (3, '{"requested_by":"ANA","why":"?"}'),
+        ],
+    )
+    async def test_reads_every_earlier_schema(self, version: int, stored: str) -> None:
+        """A payload goes through each step from its own version to the newest."""
+        event = replace(await recorded(), schema_version=version, data=stored)
+
+        fact = decode(event, facts={"HandlingRequested": _Requested})
+
+        assert fact == _Requested(requested_by="ANA", why="?")
+
+    @pytest.mark.parametrize(
+        ("name", "version"),
+        [
+            (n, v)
+            for n, fact in FACTS.items()
+            for v in range(1, fact.schema_version + 1)
+        ],
+    )
+    async def test_reads_the_golden_payload(self, name: str, version: int) -> None:
+        """There is a stored payload of each version of each fact, and it is read."""
+        stored = orjson.loads((GOLDEN / f"{name}.v{version}.json").read_bytes())
+        del stored["type"]
+        event = replace(
+            await recorded(),
+            type=name,
+            schema_version=version,
+            data=orjson.dumps(stored).decode(),
+        )
+
+        assert decode(event).type == name
+
+    @pytest.mark.parametrize("fact", FACTS.values())
+    def test_every_earlier_schema_has_its_step(self, fact: type[OrderFact]) -> None:
+        """No version of a fact that ever was stored is left behind."""
+        assert set(fact.upcasters) == set(range(1, fact.schema_version))
 
 
 class TestEncode:
