@@ -47,7 +47,7 @@ async def predecessor_gone(child: Child) -> None:
 
 async def run(child: Child, command: Sequence[str]) -> None:
     """Run a tool of the server to its end."""
-    process = await _spawn(child, command)
+    process = await start(child, command)
     try:
         code = await process.wait()
     except asyncio.CancelledError:
@@ -61,32 +61,15 @@ async def run(child: Child, command: Sequence[str]) -> None:
 @asynccontextmanager
 async def running(child: Child, command: Sequence[str]) -> AsyncIterator[Process]:
     """Run the server until the block ends."""
-    process = await _spawn(child, command)
+    process = await start(child, command)
     try:
         yield process
     finally:
-        await _stop(process, child)
+        await stop(process, child)
 
 
-async def until_ready(
-    child: Child,
-    process: Process,
-    answers: Callable[[], Awaitable[bool]],
-    *,
-    within: float,
-) -> None:
-    """Wait until the server *answers*."""
-    try:
-        async with asyncio.timeout(within):
-            while not await answers():
-                if process.returncode is not None:
-                    raise _failed(child, f"ended with code {process.returncode}")
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise _failed(child, f"did not answer within {within:.0f} seconds") from None
-
-
-async def _spawn(child: Child, command: Sequence[str]) -> Process:
+async def start(child: Child, command: Sequence[str]) -> Process:
+    """Start the server, for whoever stops it by `stop`."""
     held = await _succeed(child)
     try:
         with child.log.open("ab") as log:
@@ -107,6 +90,45 @@ async def _spawn(child: Child, command: Sequence[str]) -> Process:
         # From here on only the server holds its lock.
         os.close(held)
     return process
+
+
+async def stop(process: Process, child: Child) -> None:
+    """End the server in order, or by force when that takes too long."""
+    if process.returncode is not None:
+        logger.warning(
+            "server ended by itself",
+            server=child.name,
+            code=process.returncode,
+            log=str(child.log),
+        )
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(child.stop_signal)
+    try:
+        async with asyncio.timeout(child.grace):
+            await process.wait()
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def until_ready(
+    child: Child,
+    process: Process,
+    answers: Callable[[], Awaitable[bool]],
+    *,
+    within: float,
+) -> None:
+    """Wait until the server *answers*."""
+    try:
+        async with asyncio.timeout(within):
+            while not await answers():
+                if process.returncode is not None:
+                    raise _failed(child, f"ended with code {process.returncode}")
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise _failed(child, f"did not answer within {within:.0f} seconds") from None
 
 
 async def _succeed(child: Child) -> int:
@@ -139,26 +161,6 @@ async def _await_end_of_predecessor(lock: int, child: Child) -> None:
                 f"{child.home} and does not stop: end that process, then start again."
             )
         await asyncio.sleep(0.02)
-
-
-async def _stop(process: Process, child: Child) -> None:
-    if process.returncode is not None:
-        logger.warning(
-            "server ended by itself",
-            server=child.name,
-            code=process.returncode,
-            log=str(child.log),
-        )
-        return
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(child.stop_signal)
-    try:
-        async with asyncio.timeout(child.grace):
-            await process.wait()
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 def _environment() -> dict[str, str]:

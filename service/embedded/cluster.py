@@ -16,11 +16,11 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id={node.id}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{node.port},CONTROLLER://127.0.0.1:{node.controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{node.port}
+listeners=CLIENTS://127.0.0.1:{node.port},BROKERS://127.0.0.1:{node.peer_port},CONTROLLER://127.0.0.1:{node.controller_port}
+advertised.listeners=CLIENTS://{advertised},BROKERS://127.0.0.1:{node.peer_port}
 controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=BROKERS
+listener.security.protocol.map=CLIENTS:PLAINTEXT,BROKERS:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs=data
 auto.create.topics.enable=false
 default.replication.factor={replicas}
@@ -38,6 +38,8 @@ log.cleaner.dedupe.buffer.size=16777216
 # A broker that was killed may come back only when its old session has run out.
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=250
+# What it led before, it leads again soon after.
+leader.imbalance.check.interval.seconds=2
 """
 
 
@@ -49,6 +51,13 @@ class Node(BaseModel):
     id: int
     port: int
     controller_port: int
+    #: For the other brokers, so that what stands before *port* is for clients alone.
+    peer_port: int = 0
+
+    @property
+    def address(self) -> str:
+        """Where clients find it."""
+        return f"127.0.0.1:{self.port}"
 
 
 class Cluster(BaseModel):
@@ -61,13 +70,14 @@ class Cluster(BaseModel):
 
     @property
     def bootstrap_servers(self) -> str:
-        return ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        return ",".join(node.address for node in self.nodes)
 
-    def properties(self, node: Node) -> str:
-        """Return the server.properties of *node*."""
+    def properties(self, node: Node, *, advertised: str | None = None) -> str:
+        """Return the server.properties of *node*; clients are told *advertised*."""
         voters = (f"{n.id}@127.0.0.1:{n.controller_port}" for n in self.nodes)
         return _PROPERTIES.format(
             node=node,
+            advertised=advertised or node.address,
             voters=",".join(voters),
             replicas=min(3, len(self.nodes)),
             in_sync=min(2, len(self.nodes)),
@@ -122,8 +132,13 @@ def _on_free_ports(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
         return wish
 
     return tuple(
-        Node(id=n.id, port=free(n.port), controller_port=free(n.controller_port))
-        for n in nodes
+        Node(
+            id=node.id,
+            port=free(node.port),
+            controller_port=free(node.controller_port),
+            peer_port=free(node.peer_port),
+        )
+        for node in nodes
     )
 
 

