@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from service.db import Connection, load_sql
 from service.errors import FencedError
 from service.eventlog.records import Batch
+from service.failpoints import reached
 
 _LOAD = load_sql("service.eventlog", "load_positions")
 _SAVE = load_sql("service.eventlog", "save_positions")
+_ADVANCE = load_sql("service.eventlog", "advance_parked")
 
 
 async def load_positions(
@@ -38,3 +40,9 @@ async def save_positions(connection: Connection, batch: Batch) -> None:
             f"Another process follows the log for {batch.consumer} now; "
             "this one lets go of the partitions it lost."
         )
+    reached("checkpoint.saved")
+    if batch.replays:
+        for event in batch.events:
+            await connection.execute(
+                _ADVANCE, batch.consumer, event.stream_id, event.version
+            )

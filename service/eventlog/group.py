@@ -78,7 +78,8 @@ class Lane:
                 group = self._next_group()
                 if not self._queue:
                     self._filled.clear()
-                await self._write_all(group)
+                if group:
+                    await self._write_all(group)
         finally:
             for pending in (*group, *self._queue):
                 pending.verdict.cancel()
@@ -91,6 +92,8 @@ class Lane:
         events = 0
         while self._queue and events < LARGEST and len(later) < LARGEST:
             pending = self._queue.popleft()
+            if pending.verdict.done():  # its caller gave up
+                continue
             if pending.stream in streams:
                 later.append(pending)
                 continue

@@ -37,7 +37,7 @@ class Leases:
 
     async def hold(self) -> Holding:
         """Renew the heartbeat, take free slots up to the fair share, say what is held."""
-        async with connection(self._pool) as lent:
+        async with connection(self._pool, "lease.take") as lent:
             rows = await lent.fetch(
                 _HOLD, self._consumer, self.member, self._slots, LIFETIME
             )
@@ -48,10 +48,10 @@ class Leases:
 
     async def release(self, slots: Iterable[int]) -> None:
         """Give *slots* back, so that another member takes them."""
-        async with connection(self._pool) as lent:
+        async with connection(self._pool, "lease.release") as lent:
             await lent.execute(_RELEASE, self._consumer, self.member, list(slots))
 
     async def leave(self) -> None:
         """Give everything back and be gone."""
-        async with connection(self._pool) as lent:
+        async with connection(self._pool, "lease.leave") as lent:
             await lent.execute(_LEAVE, self._consumer, self.member)

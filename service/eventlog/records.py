@@ -97,10 +97,12 @@ class Batch:
     """Events for one consumer, each partition's in order, and where it stands after.
 
     *positions* covers every partition of the batch; *tokens* proves, slot by slot,
-    that the reader still owns them (see `service.eventlog.leases`).
+    that the reader still owns them (see `service.eventlog.leases`). A batch that
+    *replays* holds events that were set aside: how far they are handled is saved, too.
     """
 
     consumer: str
     events: Sequence[RecordedEvent]
     positions: Mapping[int, int]
     tokens: Mapping[int, int] = field(default_factory=dict)
+    replays: bool = False

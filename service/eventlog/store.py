@@ -18,6 +18,7 @@ from service.errors import (
     InvalidSettingsError,
 )
 from service.eventlog.codec import encode
+from service.eventlog.gaps import Gap, check_gaps
 from service.eventlog.group import EncodedEvent, Lane, Pending
 from service.eventlog.partitions import partition_of
 from service.eventlog.records import (
@@ -29,6 +30,7 @@ from service.eventlog.records import (
     StreamKey,
 )
 from service.eventlog.wake import Wake
+from service.failpoints import reached
 from service.telemetry import meter, order_attributes, traceparent_of, tracer
 
 _UNSTORABLE = re.compile("[\x00\x1e\ud800-\udfff]")
@@ -65,7 +67,7 @@ async def create_partitions(pool: Pool, wanted: int) -> None:
         InvalidSettingsError: The log was created with another number; it is for life.
     """
     try:
-        async with connection(pool) as lent:
+        async with connection(pool, "start.partitions") as lent:
             await lent.execute(_CREATE_PARTITIONS, wanted)
             found = len(await lent.fetch(_HEADS))
     except asyncpg.UndefinedTableError as error:
@@ -81,7 +83,7 @@ async def create_partitions(pool: Pool, wanted: int) -> None:
 
 async def make_months(pool: Pool) -> int:
     """Make the log's tables for the months ahead; return how many were missing."""
-    async with connection(pool) as lent:
+    async with connection(pool, "start.months") as lent:
         made: int = await lent.fetchval(_MAKE_MONTHS)
     return made
 
@@ -140,7 +142,7 @@ class PostgresEventLog:
         )
 
     async def _write(self, group: Sequence[Pending]) -> None:
-        async with connection(self._pool) as lent:
+        async with connection(self._pool, "append") as lent:
             try:
                 rows = await lent.fetch(_APPEND, *_columns(group))
             except (
@@ -153,6 +155,7 @@ class PostgresEventLog:
                 ) from error
         for row in rows:
             _tell(group[row["append"] - 1], row)
+        reached("append.told")
         self._wake.appended()
 
     async def read_stream(
@@ -191,6 +194,10 @@ class PostgresEventLog:
                 _READ_PARTITIONS, list(positions), list(positions.values()), each
             )
         return [recorded(row) for row in rows]
+
+    async def check_gaps(self, gaps: Sequence[Gap]) -> None:
+        """See `GapChecker.check_gaps`."""
+        await check_gaps(self._pool, gaps)
 
     async def heads(self) -> dict[int, int]:
         """Return the position handed out last in each partition."""

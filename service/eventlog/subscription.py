@@ -16,12 +16,14 @@ from service.errors import (
     UnavailableError,
     UnreadableError,
 )
+from service.eventlog.gaps import Gap, GapChecker
 from service.eventlog.leases import HEARTBEAT, Leases
-from service.eventlog.parking import Parking
+from service.eventlog.parking import PAUSE, Parking
 from service.eventlog.ports import Clock, Consumer
 from service.eventlog.records import Batch, RecordedEvent
 from service.eventlog.store import PostgresEventLog
 from service.eventlog.wake import Wake
+from service.failpoints import reached
 from service.telemetry import meter
 
 LOOK_AGAIN = 1.0
@@ -65,6 +67,7 @@ class Subscription:
         member: UUID,
         slots: Sequence[Sequence[int]],
         batch_size: int = 500,
+        pause: float = PAUSE,
     ) -> None:
         self.state: Literal["starting", "running", "waiting", "stopped"] = "starting"
         self.missing: str | None = None
@@ -77,7 +80,8 @@ class Subscription:
         self._leases = Leases(
             pool, consumer=consumer.name, member=member, slots=len(slots)
         )
-        self._parking = Parking(pool, consumer)
+        self._parking = Parking(pool, consumer, log=log, pause=pause)
+        self._requested = False
         self._share: dict[int, int] = {}
         self._surplus: set[int] = set()
         self._tokens: dict[int, int] | None = None
@@ -86,6 +90,7 @@ class Subscription:
 
     async def run(self) -> None:
         """Follow the log until cancelled, or until there is something unreadable."""
+        _stopped.set(0, self._labels)
         try:
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self._beat())
@@ -105,6 +110,7 @@ class Subscription:
         while True:
             try:
                 await self._renew()
+                await self._look_for_requests()
                 await self._measure()
             except UnavailableError as error:
                 _log.warning("heartbeat failed", error=str(error), **self._labels)
@@ -116,6 +122,11 @@ class Subscription:
         self._surplus = set(holding.tokens) - set(kept)
         if kept != self._share or self._surplus:
             self._share = kept
+            self._wake.heard()
+
+    async def _look_for_requests(self) -> None:
+        if await self._parking.has_requests(list(self._positions)):
+            self._requested = True
             self._wake.heard()
 
     async def _measure(self) -> None:
@@ -130,8 +141,7 @@ class Subscription:
         pause = 0.1
         while True:
             try:
-                await self._adopt()
-                handled = await self._step()
+                handled = await self.step()
                 self.state, self.missing, pause = "running", None, 0.1
                 if not handled:
                     _lag_seconds.set(0, self._labels)
@@ -150,6 +160,17 @@ class Subscription:
                 _log.critical("stopped", error=str(error), **self._labels)
                 return
 
+    async def step(self) -> int:
+        """Do what there is to do at once; return how much that was."""
+        await self._adopt()
+        carried_out = 0
+        if self._requested:
+            carried_out = await self._parking.carry_out_requests(
+                self._positions, self._tokens or {}
+            )
+            self._requested = carried_out > 0
+        return carried_out + await self._handle_next()
+
     def _wait_for(self, error: ConflictError | UnavailableError) -> None:
         if self.state != "waiting":
             _log.warning("waiting", error=str(error), **self._labels)
@@ -166,22 +187,42 @@ class Subscription:
         if share == self._tokens:
             return
         partitions = [part for slot in share for part in self._slots[slot]]
+        reached("subscription.adopting")
         await self._parking.load(partitions)
-        self._positions = dict(await self.consumer.resume(partitions))
+        positions = await self.consumer.resume(partitions)
+        reached("subscription.adopted")
+        _check_within(await self._log.heads(), positions)
+        self._positions = dict(positions)
         self._tokens = share
+        await self._confirm()
         _log.info("partitions adopted", partitions=partitions, **self._labels)
 
-    async def _step(self) -> int:
+    async def _confirm(self) -> None:
+        # What a consumer keeps elsewhere may be further than its checkpoint, and without
+        # another event of the partition nothing else would ever bring that up.
+        if self._positions:
+            await self.consumer.handle(
+                Batch(
+                    consumer=self.consumer.name,
+                    events=[],
+                    positions=self._positions,
+                    tokens=self._tokens or {},
+                )
+            )
+
+    async def _handle_next(self) -> int:
         if not self._positions:
             return 0
         each = max(1, self._batch_size // len(self._positions))
         events = await self._log.read_partitions(self._positions, each=each)
         if not events:
             return 0
-        positions = contiguous(events, self._positions)
+        positions = await contiguous(events, self._positions, self._log)
+        reached("subscription.read")
         age = self._clock.now() - events[0].recorded_at
         _lag_seconds.set(max(0.0, age.total_seconds()), self._labels)
         await self._hand_out(events, positions)
+        reached("subscription.handled")
         self._positions.update(positions)
         return len(events)
 
@@ -208,23 +249,36 @@ class Subscription:
             await self._parking.handle_one_by_one(batch)
 
 
-def contiguous(
-    events: Sequence[RecordedEvent], after: Mapping[int, int]
+def _check_within(heads: Mapping[int, int], positions: Mapping[int, int]) -> None:
+    for partition, position in positions.items():
+        if position > (head := heads.get(partition, 0)):
+            raise LogCorruptedError(
+                f"Position {position} of partition {partition} was handled, but the log "
+                f"ends at {head}: it was restored from an older backup. Restore a newer "
+                "one; `order-tracking audit` tells what the topic has beyond the log."
+            )
+
+
+async def contiguous(
+    events: Sequence[RecordedEvent], after: Mapping[int, int], log: GapChecker
 ) -> dict[int, int]:
     """Return the position each partition reaches with *events*.
 
+    Only archived positions may be missing; *log* is asked where any are.
+
     Raises:
-        LogCorruptedError: A position is missing, which a sound log never shows.
+        LogCorruptedError: Another is missing, which a sound log never shows.
+        ConflictError: Archived events came back meanwhile; read again.
     """
     reached = dict(after)
+    gaps = []
     for event in events:
-        if event.position != reached[event.partition] + 1:
-            raise LogCorruptedError(
-                f"Partition {event.partition} goes from position "
-                f"{reached[event.partition]} to {event.position}; compare the log "
-                "with a backup before anything reads on."
-            )
+        before = reached[event.partition]
+        if event.position != before + 1:
+            gaps.append(Gap(event.partition, before, event.position))
         reached[event.partition] = event.position
+    if gaps:
+        await log.check_gaps(gaps)
     return {
         partition: reached[partition] for partition in {e.partition for e in events}
     }

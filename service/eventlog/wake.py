@@ -7,6 +7,7 @@ import structlog
 
 from service.db import translated
 from service.errors import DatabaseUnavailableError
+from service.failpoints import reached
 
 CHANNEL = "eventlog"
 PAUSE = 0.005
@@ -68,7 +69,9 @@ class Wake:
             while True:
                 await self._appended.wait()
                 self._appended.clear()
+                reached("notify.before")
                 await connection.execute(f"NOTIFY {CHANNEL}")
+                reached("notify.after")
                 await asyncio.sleep(PAUSE)
         finally:
             connection.terminate()
