@@ -6,10 +6,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from service.publish.kafka import EventsTopic
+from service.publish.kafka import Topic
 
 
-async def published(topic: EventsTopic) -> list[Any]:
+async def published(topic: Topic) -> list[Any]:
     """Return all committed records of *topic*, each partition's in order."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=topic.servers,
@@ -21,7 +21,7 @@ async def published(topic: EventsTopic) -> list[Any]:
         partitions = [
             TopicPartition(topic.name, number) for number in range(topic.partitions)
         ]
-        ends = await consumer.end_offsets(partitions)
+        ends = await _ends(topic, partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning()
         found: list[Any] = []
@@ -29,6 +29,19 @@ async def published(topic: EventsTopic) -> list[Any]:
             for records in (await consumer.getmany(timeout_ms=20)).values():
                 found += records
         return found
+    finally:
+        await consumer.stop()
+
+
+async def _ends(
+    topic: Topic, partitions: Sequence[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Return where *partitions* end, with what is only just being committed."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=topic.servers)
+    await consumer.start()
+    try:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
+        return ends
     finally:
         await consumer.stop()
 

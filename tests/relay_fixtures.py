@@ -1,4 +1,4 @@
-"""A topic and relays for a test: name this module in `pytest_plugins`."""
+"""Topics and relays for a test: name this module in `pytest_plugins`."""
 
 from collections.abc import AsyncIterator
 
@@ -9,7 +9,7 @@ from conftest import PARTITIONS
 from relays import Relays
 from service.db import Pool
 from service.eventlog.store import PostgresEventLog
-from service.publish.kafka import EventsTopic
+from service.publish.kafka import EventsTopic, StateTopic
 
 
 @pytest.fixture
@@ -17,6 +17,11 @@ def topic(kafka_servers: str, topic_prefix: str) -> EventsTopic:
     return EventsTopic(
         servers=kafka_servers, prefix=topic_prefix, partitions=PARTITIONS
     )
+
+
+@pytest.fixture
+def state_topic(kafka_servers: str, topic_prefix: str) -> StateTopic:
+    return StateTopic(servers=kafka_servers, prefix=topic_prefix, partitions=PARTITIONS)
 
 
 @pytest_asyncio.fixture

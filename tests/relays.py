@@ -14,8 +14,9 @@ from service.db import Pool
 from service.domain.facts import HandlingRequested
 from service.eventlog.records import Append, Batch, RecordedEvent, StreamKey
 from service.eventlog.store import PostgresEventLog
+from service.publish.content import Events, States
 from service.publish.contract import Contract
-from service.publish.kafka import EventsTopic
+from service.publish.kafka import EventsTopic, StateTopic, Topic
 from service.publish.relay import Relay
 
 ALL = range(PARTITIONS)
@@ -29,14 +30,17 @@ class Relays:
         self.pool = pool
         self.stack = AsyncExitStack()
 
-    def on(self, topic: EventsTopic, *, lane: int = 0) -> Relay:
+    def on(self, topic: Topic, *, lane: int = 0, transactions: bool = True) -> Relay:
+        contract = Contract("https://orders.example")
+        is_state = isinstance(topic, StateTopic)
         relay = Relay(
             topic,
+            States(contract, log=self.log) if is_state else Events(contract),
             log=self.log,
             pool=self.pool,
-            contract=Contract("https://orders.example"),
             clock=SystemClock(),
             lane=lane,
+            transactions=transactions,
         )
         self.stack.push_async_callback(relay.close)
         return relay
@@ -87,7 +91,7 @@ async def everything_once(topic: EventsTopic, log: PostgresEventLog) -> bool:
 
 
 @asynccontextmanager
-async def administering(topic: EventsTopic) -> AsyncIterator[AIOKafkaAdminClient]:
+async def administering(topic: Topic) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=topic.servers)
     await admin.start()
     try:

@@ -1,108 +1,186 @@
-"""Writing to the events topic: transactions that no earlier relay can add to."""
+"""Writing to a topic: transactions that no earlier relay can add to, or without."""
 
-import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from itertools import chain
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from service.errors import BrokerUnavailableError
+from service.failpoints import reached
 from service.publish.contract import Message
-from service.publish.kafka import EventsTopic, answering, end
+from service.publish.kafka import Topic, answering
+from service.publish.sending import BATCH_BYTES, drop, send
 
 MOST_RECORDS = 2**30
-"""Records that one pair sends at most; aiokafka's sequence numbers break after twice as many."""
+"""Records after which producers end; aiokafka's sequence numbers break after twice as many."""
 
-_BATCH_BYTES = 1_000_000
 _GRACE_MS = 5_000
 
 
-class FencedProducers:
-    """Two transactional producers under fixed ids, taken in turn.
+class Producers(Protocol):
+    """What writes batches of messages to one topic.
 
-    Two, because the broker still completes a transaction for some 20 ms after its
-    commit and keeps the same id waiting. The order holds: a transaction starts only
-    when the one before has committed.
-
-    After any failure nothing is known of the producers, so they are dropped; `start`
-    makes new ones, and settles what the old ones left.
+    After any failure nothing is known of what was written, so nothing is left to
+    publish with: `start` anew, read back how far the topic is, and go on after it.
     """
 
-    def __init__(
-        self, topic: EventsTopic, *, ids: str, most_records: int = MOST_RECORDS
-    ) -> None:
-        self._topic = topic
-        self._ids = ids
-        self._most_records = most_records
-        self._sent = 0
-        self._turn: deque[AIOKafkaProducer] = deque()
-
     async def start(self) -> None:
-        """Take over: whoever used these ids before can commit nothing any more.
-
-        What they left open is aborted, what they committed is complete on return.
+        """Take over from whoever wrote before, as far as the cluster allows.
 
         Raises:
             BrokerUnavailableError: The cluster does not answer in time.
         """
-        await self.stop()
-        async with self._dropped_on_failure():
-            for side in ("a", "b"):
-                producer = self._producer(f"{self._ids}-{side}")
-                self._turn.append(producer)
-                async with answering(self._topic, "open"):
-                    await producer.start()
-        self._sent = 0
+        ...
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """Write *messages* in one transaction, those of a partition in their order.
+    async def publish(self, messages: Iterable[Message]) -> None:
+        """Write *messages*, those of a partition in their order.
 
         Raises:
             FencedError: Another relay took over; nothing was published.
             BrokerUnavailableError: It may or may not have been published; start anew.
         """
-        async with self._dropped_on_failure():
-            producer = self._next(len(messages))
-            async with answering(self._topic, "publish to"):
-                await producer.begin_transaction()
-                await self._send(producer, messages)
-                await producer.commit_transaction()
-        self._turn.rotate()
+        ...
 
     async def stop(self) -> None:
-        """Drop the producers; whatever they left open, the next start aborts."""
-        while self._turn:
-            await _drop(self._turn.pop())
+        """Let go of everything at once."""
+        ...
 
-    def _next(self, records: int) -> AIOKafkaProducer:
-        if not self._turn:
+
+class FencedProducers:
+    """See `Producers`: two of them under fixed transactional ids, taken in turn.
+
+    Two, because the broker still completes a transaction for some 20 ms after its
+    commit and keeps the same id waiting. The order holds: a transaction starts only
+    when the one before has committed. Whoever used these ids before `start` can
+    commit nothing after it; what it left open is aborted.
+    """
+
+    def __init__(
+        self, topic: Topic, *, ids: str, most_records: int = MOST_RECORDS
+    ) -> None:
+        self._topic = topic
+        self._turn = _Turn(topic, most_records)
+        self._ids = [f"{ids}-a", f"{ids}-b"]
+
+    async def start(self) -> None:
+        """See `Producers.start`."""
+        await self._turn.start([self._options(name) for name in self._ids])
+
+    async def publish(self, messages: Iterable[Message]) -> None:
+        """See `Producers.publish`; all of *messages* or none, in one transaction."""
+        async with self._turn.take() as producer:
+            reached("relay.beginning")
+            await producer.begin_transaction()
+            reached("relay.begun")
+            self._turn.sent += await send(producer, self._topic, messages)
+            reached("relay.sent")
+            await producer.commit_transaction()
+            reached("relay.committed")
+
+    async def stop(self) -> None:
+        """See `Producers.stop`; whatever is open, the next start aborts."""
+        await self._turn.stop()
+
+    def _options(self, transactional_id: str) -> dict[str, Any]:
+        return {
+            "client_id": transactional_id,
+            "transactional_id": transactional_id,
+            # How long a dead relay holds up those who read what is committed.
+            "transaction_timeout_ms": self._topic.within_ms + _GRACE_MS,
+        }
+
+
+class IdempotentProducer:
+    """See `Producers`: for clusters that allow no transactions.
+
+    Nobody is fenced: a process that was paused in the middle of a batch may finish
+    it after another took over, and its events are there twice.
+    """
+
+    def __init__(
+        self, topic: Topic, *, ids: str, most_records: int = MOST_RECORDS
+    ) -> None:
+        self._topic = topic
+        self._turn = _Turn(topic, most_records)
+        self._id = ids
+
+    async def start(self) -> None:
+        """See `Producers.start`."""
+        await self._turn.start([{"client_id": self._id}])
+
+    async def publish(self, messages: Iterable[Message]) -> None:
+        """See `Producers.publish`; of each partition, a first part may be there."""
+        async with self._turn.take() as producer:
+            self._turn.sent += await send(producer, self._topic, messages)
+
+    async def stop(self) -> None:
+        """See `Producers.stop`."""
+        await self._turn.stop()
+
+
+def producers_for(topic: Topic, *, ids: str, transactions: bool) -> Producers:
+    """Return what writes to *topic*, with *transactions* if the cluster allows them."""
+    kind = FencedProducers if transactions else IdempotentProducer
+    return kind(topic, ids=ids)
+
+
+class _Turn:
+    """Started producers that are taken in turn, and dropped after any failure."""
+
+    def __init__(self, topic: Topic, most_records: int) -> None:
+        self._topic = topic
+        self._most_records = most_records
+        self.sent = 0
+        self._waiting: deque[AIOKafkaProducer] = deque()
+
+    async def start(self, options: Sequence[dict[str, Any]]) -> None:
+        await self.stop()
+        async with self._dropped_on_failure():
+            for each in options:
+                producer = self._producer(each)
+                self._waiting.append(producer)
+                reached("relay.fencing")
+                async with answering(self._topic, "open"):
+                    await producer.start()
+                reached("relay.fenced")
+        self.sent = 0
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[AIOKafkaProducer]:
+        """Lend the next one, for as long as the cluster has for a batch."""
+        async with self._dropped_on_failure():
+            producer = self._next()
+            async with answering(self._topic, "publish to"):
+                yield producer
+        self._waiting.rotate()
+
+    async def stop(self) -> None:
+        while self._waiting:
+            await drop(self._waiting.pop())
+
+    def _next(self) -> AIOKafkaProducer:
+        if not self._waiting:
             raise BrokerUnavailableError("The producers are not started; start them.")
-        self._sent += records
-        if self._sent > self._most_records:
+        if self.sent >= self._most_records:
             raise BrokerUnavailableError(
-                f"The producers sent {self._most_records} records, so new ones take "
+                f"The producers sent {self.sent} records, so new ones take "
                 "over before their sequence numbers run out."
             )
-        return self._turn[0]
+        return self._waiting[0]
 
-    def _producer(self, transactional_id: str) -> AIOKafkaProducer:
+    def _producer(self, options: dict[str, Any]) -> AIOKafkaProducer:
         return AIOKafkaProducer(
             bootstrap_servers=self._topic.servers,
-            client_id=transactional_id,
-            transactional_id=transactional_id,
             # Not shorter than our own deadline: aiokafka would send the end of a
             # transaction again, and the first could still arrive and end a later one.
             request_timeout_ms=self._topic.within_ms,
-            # How long a dead relay holds up those who read what is committed.
-            transaction_timeout_ms=self._topic.within_ms + _GRACE_MS,
             enable_idempotence=True,
             acks="all",
             compression_type="lz4",
-            max_batch_size=_BATCH_BYTES,
+            max_batch_size=BATCH_BYTES,
+            **options,
         )
 
     @asynccontextmanager
@@ -112,68 +190,3 @@ class FencedProducers:
         except BaseException:
             await self.stop()
             raise
-
-    async def _send(
-        self, producer: AIOKafkaProducer, messages: Iterable[Message]
-    ) -> None:
-        """Send all and wait for each batch: a commit would not notice one that failed."""
-        sent: list[asyncio.Future[object]] = []
-        for partition, batch in _batches(producer, messages):
-            future = await producer.send_batch(
-                batch, self._topic.name, partition=partition
-            )
-            future.add_done_callback(_seen)
-            sent.append(future)
-        await asyncio.wait(sent)
-        errors = [error for future in sent if (error := future.exception())]
-        if errors:
-            raise errors[0]
-
-
-def _batches(
-    producer: AIOKafkaProducer, messages: Iterable[Message]
-) -> Iterator[tuple[int, BatchBuilder]]:
-    filling: dict[int, BatchBuilder] = {}
-    for message in messages:
-        batch = filling.get(message.partition)
-        if batch is None or not _appended(message, batch):
-            if batch is not None:
-                yield message.partition, batch
-            # An empty batch takes any message, however large.
-            batch = filling[message.partition] = producer.create_batch()
-            _appended(message, batch)
-    yield from filling.items()
-
-
-def _appended(message: Message, batch: BatchBuilder) -> bool:
-    added = batch.append(
-        timestamp=message.timestamp_ms,
-        key=message.key,
-        value=message.value,
-        headers=message.headers,
-    )
-    return added is not None
-
-
-async def _drop(producer: AIOKafkaProducer) -> None:
-    # Its own stop() waits until the brokers took all that is unsent, for ever if need
-    # be; nothing public ends a producer without.
-    sending = producer._sender.sender_task  # noqa: SLF001
-    while sending is not None and not sending.done():
-        sending.cancel()
-        await asyncio.wait([sending], timeout=0.2)
-    producer._closed = True  # noqa: SLF001
-    await end(producer.client.close())
-    unsent = producer._message_accumulator._batches  # noqa: SLF001
-    for batch in chain.from_iterable(unsent.values()):
-        with suppress(KafkaError):
-            await batch.wait_drain(timeout=0)
-    verdict = producer._txn_manager.wait_for_transaction_end()  # noqa: SLF001
-    if verdict is not None:
-        verdict.add_done_callback(_seen)
-
-
-def _seen(future: asyncio.Future[object]) -> None:
-    # Whoever publishes is told; asyncio would tell of each future once more.
-    if not future.cancelled():
-        future.exception()

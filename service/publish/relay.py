@@ -1,7 +1,7 @@
-"""The relay: follows the log and publishes each event once, in order."""
+"""The relay: follows the log and brings a topic to where it is, once and in order."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import structlog
 from opentelemetry.trace import SpanKind
@@ -12,9 +12,12 @@ from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.ports import Clock
 from service.eventlog.records import Batch
 from service.eventlog.store import PostgresEventLog
-from service.publish.contract import Contract, Message
-from service.publish.kafka import EventsTopic, ensure_topic, tail_positions
-from service.publish.producers import FencedProducers
+from service.failpoints import reached
+from service.publish.content import Content
+from service.publish.contract import Message
+from service.publish.filling import Filling
+from service.publish.kafka import Topic, ensure_topic, tail_positions
+from service.publish.producers import producers_for
 from service.telemetry import SECONDS, links_to, meter, tracer
 
 _log = structlog.get_logger()
@@ -45,28 +48,35 @@ class Relay:
 
     Leases only spare relays from displacing each other. That nothing is published
     twice or out of order rests on Kafka: resuming fences every other relay of the
-    lane before it reads back how far the topic is.
+    lane before it reads back how far the topic is. Without *transactions* a relay
+    that was paused can still finish its batch after another took over.
     """
 
     parks_streams = False
 
     def __init__(
         self,
-        topic: EventsTopic,
+        topic: Topic,
+        content: Content,
         *,
         log: PostgresEventLog,
         pool: Pool,
-        contract: Contract,
         clock: Clock,
         lane: int = 0,
+        transactions: bool = True,
     ) -> None:
-        self.name = f"relay-{lane}"
+        self.name = f"{content.name}-{lane}"
         self._topic = topic
+        self._content = content
         self._log = log
         self._pool = pool
-        self._contract = contract
         self._clock = clock
-        self._producers = FencedProducers(topic, ids=f"{topic.prefix}.relay.{lane}")
+        self._producers = producers_for(
+            topic,
+            ids=f"{topic.prefix}.{content.name}.{lane}",
+            transactions=transactions,
+        )
+        self._filling = Filling(topic.name, clock)
         self._labels = {
             "messaging.system": "kafka",
             "messaging.operation.name": "send",
@@ -85,14 +95,20 @@ class Relay:
         if not partitions:  # a relay that waits for its turn must not fence
             await self.close()
             return {}
+        self._content.forget()
         await self._producers.start()
         _starts.add(1, {"consumer": self.name})
         await ensure_topic(self._topic)
+        reached("relay.topic-ready")
         positions = await self._published(partitions)
+        reached("relay.read-back")
         heads = await self._log.heads()
         for partition, position in positions.items():
             if position > heads.get(partition, 0):
                 raise _topic_ahead(self._topic, partition, position)
+        self._filling.start(
+            sum(heads.get(number, 0) - tail for number, tail in positions.items())
+        )
         return positions
 
     async def _published(self, partitions: Sequence[int]) -> dict[int, int]:
@@ -108,39 +124,54 @@ class Relay:
     async def handle(self, batch: Batch) -> None:
         """See `Consumer.handle`; Kafka holds the position, the checkpoint repeats it."""
         if batch.events:
-            await self._publish(
-                [self._contract.message(event) for event in batch.events]
-            )
+            await self._publish(await self._content.messages(batch.events))
             oldest = min(event.recorded_at for event in batch.events)
             delay = (self._clock.now() - oldest).total_seconds()
             _delay.record(max(0.0, delay), {"consumer": self.name})
-        async with transaction(self._pool) as lent:
+            self._filling.add(len(batch.events))
+        async with transaction(self._pool, "relay.checkpoint") as lent:
             await save_positions(lent, batch)
 
     async def close(self) -> None:
         """Let go of the producers."""
         await self._producers.stop()
 
-    async def _publish(self, messages: Sequence[Message]) -> None:
+    async def _publish(self, messages: Iterable[Message]) -> None:
+        passing = _Passing(messages)
         with tracer.start_as_current_span(
-            "publish events",
-            kind=SpanKind.CLIENT,
-            links=links_to(dict.fromkeys(message.traceparent for message in messages)),
-            attributes={**self._labels, "messaging.batch.message_count": len(messages)},
+            "publish events", kind=SpanKind.CLIENT, attributes=self._labels
         ) as span:
             started, labels = time.perf_counter(), self._labels
             try:
-                await self._producers.publish(messages)
+                await self._producers.publish(passing)
             except BaseException as error:
                 labels = {**labels, "error.type": type(error).__name__}
                 span.set_attributes(labels)
                 raise
             finally:
+                span.set_attribute("messaging.batch.message_count", passing.count)
+                for link in links_to(passing.traceparents):
+                    span.add_link(link.context)
                 _duration.record(time.perf_counter() - started, labels)
-                _sent.add(len(messages), labels)
+                _sent.add(passing.count, labels)
 
 
-def _topic_ahead(topic: EventsTopic, partition: int, position: int) -> TopicAheadError:
+class _Passing:
+    """Messages that are made as they are sent; tells how many, and of which traces."""
+
+    def __init__(self, messages: Iterable[Message]) -> None:
+        self.count = 0
+        self.traceparents: dict[str | None, None] = {}
+        self._messages = messages
+
+    def __iter__(self) -> Iterator[Message]:
+        for message in self._messages:
+            self.count += 1
+            self.traceparents[message.traceparent] = None
+            yield message
+
+
+def _topic_ahead(topic: Topic, partition: int, position: int) -> TopicAheadError:
     return TopicAheadError(
         f"Partition {partition} of {topic.name} ends with position {position}, which "
         "the log has not reached: it was restored from an older backup, or replaced. "

@@ -27,7 +27,7 @@ async def create(topic: EventsTopic, configs: dict[str, str]) -> None:
 
 def embedded_broker() -> psutil.Process:
     for process in psutil.Process().children(recursive=True):
-        if "kafka.Kafka" in process.cmdline():
+        if "kafka.Kafka" in process.cmdline() and "/kafka/node-1" in process.cwd():
             return process
     pytest.skip("the broker is not a child of the tests")
 

@@ -1,38 +1,25 @@
 """A relay goes on where the topic ends, whatever is at the end."""
 
+import asyncio
+from uuid import UUID
+
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import RecordsToDelete
-from aiokafka.structs import TopicPartition
 
 from eventually import eventually
-from relays import ALL, Relays, administering, after, batch_of, everything_once, write
-from service.db import connection, transaction
+from relays import ALL, Relays, after, batch_of, everything_once, write
+from service.clock import SystemClock
+from service.db import Pool, connection, transaction
 from service.errors import FencedError, TopicAheadError
 from service.eventlog.checkpoints import save_positions
 from service.eventlog.records import Batch
+from service.eventlog.subscription import Subscription
+from service.eventlog.wake import Wake
 from service.publish.kafka import EventsTopic
+from topics import delete, delete_records
 
 pytestmark = [pytest.mark.postgres, pytest.mark.kafka]
 pytest_plugins = ("relay_fixtures",)
-
-
-async def delete(topic: EventsTopic) -> None:
-    async with administering(topic) as admin:
-        await admin.delete_topics([topic.name])
-
-        async def gone() -> bool:
-            return topic.name not in await admin.list_topics()
-
-        await eventually(gone)
-
-
-async def delete_records(topic: EventsTopic) -> None:
-    async with administering(topic) as admin:
-        everything = RecordsToDelete(before_offset=-1)
-        await admin.delete_records(
-            {TopicPartition(topic.name, number): everything for number in ALL}
-        )
 
 
 async def abort(topic: EventsTopic, *, records: int) -> None:
@@ -181,3 +168,33 @@ class TestResume:
         await working.handle(batch_of(events))
 
         assert await everything_once(topic, relays.log)
+
+    async def test_brings_a_checkpoint_up_to_the_topic(
+        self, relays: Relays, topic: EventsTopic, pool: Pool, wake: Wake
+    ) -> None:
+        """A relay that died between its commit and its checkpoint leaves no lag behind."""
+        events = await write(relays.log)
+        first = relays.on(topic)
+        await first.resume(ALL)
+        await first.handle(batch_of(events))
+        await pool.execute("DELETE FROM eventlog.checkpoints")
+        second = Subscription(
+            relays.on(topic),
+            log=relays.log,
+            pool=pool,
+            wake=wake,
+            clock=SystemClock(),
+            member=UUID(int=1),
+            slots=[ALL],
+        )
+
+        async def told() -> bool:
+            reached: int = await pool.fetchval(
+                "SELECT sum(position)::int FROM eventlog.checkpoints"
+            )
+            return reached == len(events)
+
+        async with asyncio.TaskGroup() as tasks:
+            following = tasks.create_task(second.run())
+            await eventually(told)
+            following.cancel()

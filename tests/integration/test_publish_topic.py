@@ -6,11 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from relays import administering
 from service.errors import BrokerUnavailableError, InvalidSettingsError
-from service.publish.kafka import EventsTopic, ensure_topic, tail_positions
+from service.publish.kafka import (
+    EventsTopic,
+    StateTopic,
+    Topic,
+    ensure_topic,
+    tail_positions,
+)
 
 pytestmark = pytest.mark.kafka
 
@@ -20,7 +27,12 @@ def topic(kafka_servers: str, topic_prefix: str) -> EventsTopic:
     return EventsTopic(servers=kafka_servers, prefix=topic_prefix, partitions=6)
 
 
-async def described(topic: EventsTopic) -> tuple[list[Any], dict[str, str]]:
+@pytest.fixture
+def state_topic(kafka_servers: str, topic_prefix: str) -> StateTopic:
+    return StateTopic(servers=kafka_servers, prefix=topic_prefix, partitions=6)
+
+
+async def described(topic: Topic) -> tuple[list[Any], dict[str, str]]:
     """Return the partitions of *topic* and its configuration."""
     admin = AIOKafkaAdminClient(bootstrap_servers=topic.servers)
     await admin.start()
@@ -75,6 +87,32 @@ class TestEnsureTopic:
 
         assert f"{topic.name} has 6 partitions, the log 8" in str(refusal.value)
         assert "ORDER_TRACKING_KAFKA_TOPIC_PREFIX" in str(refusal.value)
+
+    async def test_makes_the_state_topic_compacted(
+        self, state_topic: StateTopic
+    ) -> None:
+        """The state topic keeps the last state of each order, and nothing by age."""
+        await ensure_topic(state_topic)
+
+        _, configuration = await described(state_topic)
+        assert state_topic.name == f"{state_topic.prefix}.order.state.v1"
+        assert configuration["cleanup.policy"] == "compact"
+
+    async def test_refuses_a_state_topic_that_is_not_compacted(
+        self, state_topic: StateTopic
+    ) -> None:
+        """A state topic that would lose states by age is refused, with the command."""
+        async with administering(state_topic) as admin:
+            await admin.create_topics([NewTopic(state_topic.name, 6, 1)])
+
+        with pytest.raises(InvalidSettingsError) as refusal:
+            await ensure_topic(state_topic)
+
+        assert "has cleanup.policy=delete" in str(refusal.value)
+        assert (
+            f"--alter --entity-type topics --entity-name {state_topic.name} "
+            "--add-config cleanup.policy=compact" in str(refusal.value)
+        )
 
     async def test_names_what_the_brokers_refuse(self, topic: EventsTopic) -> None:
         """More replicas than brokers are refused with the brokers' own words."""

@@ -42,7 +42,7 @@ def message(**changes: Any) -> Message:
 
 def decoded(sent: Message) -> BaseCloudEvent:
     return from_kafka_event(
-        KafkaMessage(headers=dict(sent.headers), key=sent.key, value=sent.value)
+        KafkaMessage(headers=dict(sent.headers), key=sent.key, value=sent.value or b"")
     )
 
 
@@ -57,6 +57,7 @@ class TestMessage:
             "source": "https://orders.example/v1/orders",
             "type": "order-tracking.order-status-reported.v1",
             "time": datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC),
+            "recordedtime": "2026-03-01T12:00:01.500000Z",
             "subject": "acme/1001-01",
             "dataschema": "https://orders.example/v1/schemas/order-status-reported/1",
             "partitionkey": "acme/1001-01",
@@ -109,7 +110,7 @@ class TestMessage:
 
         sent = message(metadata=orjson.dumps(metadata).decode())
 
-        text = b" ".join(value for _, value in sent.headers) + sent.value
+        text = b" ".join(value for _, value in sent.headers) + (sent.value or b"")
         assert b"secret-feed" not in text
         assert b"key-9" not in text
 

@@ -1,0 +1,2 @@
+-- In how many windows topic and log differ.
+SELECT count(*) FROM publish.differences

@@ -1,0 +1,2 @@
+-- How many orders the log has.
+SELECT count(*) FROM eventlog.streams
