@@ -13,10 +13,12 @@ from aiohttp.typedefs import Handler, Middleware
 from openapi_schema_validator import OAS31Validator
 
 from projected import Projected
-from service.config import ApiKey
+from service.config import ApiKey, MasterKey
 from service.db import Pool
 from service.eventlog.ports import Clock
 from service.eventlog.records import StreamKey
+from service.private.keys import KeyRing
+from service.private.store import CustomerStore
 from service.read.api import ReadApi
 from service.read.history import StoryOf
 from service.read.openapi import openapi, openapi_endpoint
@@ -64,10 +66,19 @@ async def reading(
     story_of: StoryOf | None = None,
     checks: Sequence[Check] = (),
     keys: Sequence[ApiKey] = (),
+    master_keys: Sequence[MasterKey] = (),
 ) -> AsyncIterator[Reading]:
     """Serve the read API over what is projected into *pool*."""
     world, calls = Projected(pool), Calls()
-    api = ReadApi(pool, clock, world.log, calls_of=calls, story_of=story_of)
+    customers = CustomerStore(pool, keys=KeyRing(master_keys), clock=clock)
+    api = ReadApi(
+        pool,
+        clock,
+        world.log,
+        calls_of=calls,
+        customers=customers,
+        story_of=story_of,
+    )
     endpoints = [*api.endpoints, *probe_endpoints(checks)]
     endpoints.append(openapi_endpoint(endpoints, version="1.2.3"))
     faults: list[str] = []

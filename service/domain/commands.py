@@ -58,10 +58,16 @@ class RequestCancellation:
     requested_by_user: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePersonalData:
+    """Tell that the order's personal data is deleted, once it is."""
+
+
 OrderCommand = (
     RequestHandling
     | IssueInvoice
     | AssignTrackingNumber
     | ReportCourierUpdate
     | RequestCancellation
+    | ErasePersonalData
 )

@@ -23,6 +23,7 @@ _LEAST_ADVANCED: Final[Sequence[CourierState]] = (
     "available_for_pickup",
     "delivered",
 )
+_RANKED: Final = (*_ATTENTION, *_LEAST_ADVANCED)
 _UNDATED: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -37,6 +38,10 @@ class CourierProgress:
     delivered_at: datetime | None = None
 
 
+NOT_SEEN: Final = CourierProgress()
+"""Of a package that no carrier has told anything about."""
+
+
 def progress_of(status: CourierStatus | None) -> CourierProgress:
     """Normalise VTEX's courierStatus.
 
@@ -45,30 +50,27 @@ def progress_of(status: CourierStatus | None) -> CourierProgress:
     newest words tell of a return and there is no date of delivery.
     """
     if status is None:
-        return CourierProgress()
-    way = sorted(status.data, key=_when)
-    last = way[-1] if way else None
-    told = _told(status, way)
-    delivered = status.delivered_date is not None or (
-        status.finished and told != "returned"
-    )
-    return CourierProgress(
-        state="delivered" if delivered else told,
-        text=status.status if last is None else last.description,
-        last_checkpoint=last,
+        return NOT_SEEN
+    return _progress(
+        status.data,
+        words=status.status,
+        finished=status.finished,
         delivered_at=status.delivered_date,
     )
 
 
 def progress_of_update(update: CourierUpdateReceived) -> CourierProgress:
     """Normalise what a carrier told us, as if VTEX had told it."""
-    return progress_of(
-        CourierStatus(
-            finished=update.is_delivered,
-            delivered_date=update.delivered_at,
-            data=tuple(PartialCheckpoint(**dict(c)) for c in update.checkpoints),
-        )
+    progress = _progress(
+        update.checkpoints,
+        words=None,
+        finished=update.is_delivered,
+        delivered_at=update.delivered_at,
     )
+    last = progress.last_checkpoint
+    if last is None:
+        return progress
+    return replace(progress, last_checkpoint=PartialCheckpoint(**dict(last)))
 
 
 def later_progress(known: CourierProgress, told: CourierProgress) -> CourierProgress:
@@ -82,7 +84,9 @@ def later_progress(known: CourierProgress, told: CourierProgress) -> CourierProg
         return known
     if told.state != "delivered" and _is_older(told, known):
         return known
-    return replace(told, delivered_at=told.delivered_at or known.delivered_at)
+    if told.delivered_at is not None or known.delivered_at is None:
+        return told
+    return replace(told, delivered_at=known.delivered_at)
 
 
 def order_courier_state(states: Iterable[CourierState]) -> CourierState:
@@ -92,17 +96,40 @@ def order_courier_state(states: Iterable[CourierState]) -> CourierState:
     is least advanced speaks for the order. No package at all is pending.
     """
     present = set(states)
-    ranked = (*_ATTENTION, *_LEAST_ADVANCED)
-    return next((state for state in ranked if state in present), "pending")
+    if len(present) == 1:
+        return present.pop()
+    return next((state for state in _RANKED if state in present), "pending")
 
 
-def _told(status: CourierStatus, way: Sequence[PartialCheckpoint]) -> CourierState:
+def _progress(
+    seen: Sequence[PartialCheckpoint],
+    *,
+    words: str | None,
+    finished: bool,
+    delivered_at: datetime | None,
+) -> CourierProgress:
+    way = sorted(seen, key=_when)
+    last = way[-1] if way else None
+    told = _told(words, way)
+    delivered = delivered_at is not None or (finished and told != "returned")
+    return CourierProgress(
+        state="delivered" if delivered else told,
+        text=words if last is None else last.description,
+        last_checkpoint=last,
+        delivered_at=delivered_at,
+    )
+
+
+def _told(words: str | None, way: Sequence[PartialCheckpoint]) -> CourierState:
     if not way:
         # VTEX's own words here are "ok" and null; some integrations write more.
-        said = state_of_words(status.status)
+        said = state_of_words(words)
         return "pending" if said == "unknown" else said
-    read = (state_of_words(checkpoint.description) for checkpoint in reversed(way))
-    return next((state for state in read if state != "unknown"), "unknown")
+    for checkpoint in reversed(way):
+        state = state_of_words(checkpoint.description)
+        if state != "unknown":
+            return state
+    return "unknown"
 
 
 def _is_older(told: CourierProgress, known: CourierProgress) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final, Literal
 
 CourierState = Literal[
@@ -131,6 +132,7 @@ _LONGEST: Final = 500
 _RULES: Final = tuple((state, re.compile("|".join(words))) for state, words in _WORDS)
 
 
+@lru_cache(maxsize=10_000)
 def state_of_words(words: str | None) -> CourierState:
     """Read one line of a carrier's text; unknown when it says nothing we know."""
     if words is None:

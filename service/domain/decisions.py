@@ -4,6 +4,7 @@ from typing import assert_never
 
 from service.domain.commands import (
     AssignTrackingNumber,
+    ErasePersonalData,
     IssueInvoice,
     OrderCommand,
     ReportCourierUpdate,
@@ -16,6 +17,7 @@ from service.domain.facts import (
     HandlingRequested,
     InvoiceIssued,
     OrderFact,
+    PersonalDataErased,
     TrackingNumberAssigned,
 )
 from service.domain.invoices import (
@@ -60,6 +62,8 @@ def decide(command: OrderCommand, order: Order) -> list[OrderFact]:
             return _report_courier_update(command, order)
         case RequestCancellation():
             return _request_cancellation(command, order)
+        case ErasePersonalData():
+            return [] if order.personal_data_erased else [PersonalDataErased()]
         case _:
             assert_never(command)
 

@@ -18,6 +18,7 @@ from service.domain.facts import (
     OrderDetailsFetched,
     OrderFact,
     OrderStatusReported,
+    PersonalDataErased,
     TrackingNumberAssigned,
 )
 from service.domain.invoices import Invoice, issued_invoice
@@ -48,6 +49,7 @@ class Order:
     """Since the order last became ready for handling."""
     cancellation_requested: bool = False
     """And neither refused by VTEX nor denied by the seller since."""
+    personal_data_erased: bool = False
 
     @property
     def is_closed(self) -> bool:
@@ -92,16 +94,26 @@ def _after(order: Order, fact: OrderFact) -> Order:
             return _with_status(order, fact.state, fact.last_change)
         case OrderDetailsFetched():
             return _with_document(order, fact.document)
-        case HandlingRequested():
-            return replace(order, handling_requested=True)
-        case CancellationRequested():
-            return replace(order, cancellation_requested=True)
+        case HandlingRequested() | CancellationRequested() | PersonalDataErased():
+            return _after_request(order, fact)
         case InvoiceIssued() | TrackingNumberAssigned() | CourierUpdateReceived():
             return _with_invoice(order, fact)
         case CallSucceeded() | CallRefused() | CallParked():
             return _after_call(order, fact)
         case _:
             assert_never(fact)
+
+
+def _after_request(
+    order: Order, fact: HandlingRequested | CancellationRequested | PersonalDataErased
+) -> Order:
+    match fact:
+        case HandlingRequested():
+            return replace(order, handling_requested=True)
+        case CancellationRequested():
+            return replace(order, cancellation_requested=True)
+        case PersonalDataErased():
+            return replace(order, personal_data_erased=True)
 
 
 def _with_status(order: Order, status: str | None, at: datetime | None) -> Order:

@@ -1,9 +1,9 @@
 """How an order splits into parcels: what is packed, and what is still to be."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Final
 
 from service.domain.document import Logistics, OrderDocument, Package, PackageItem
@@ -11,6 +11,8 @@ from service.domain.document import Logistics, OrderDocument, Package, PackageIt
 PICKUP: Final = "pickup-in-point"
 OUTPUT: Final = "Output"
 INPUT: Final = "Input"
+
+_place: Final = attrgetter("item_index")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +47,20 @@ def parcels(document: OrderDocument) -> tuple[Parcel, ...]:
 
 def _own_items(package: Package, document: OrderDocument) -> tuple[PackageItem, ...]:
     """Return the package's items in the order's order, foreign ones left out."""
-    known = range(len(document.items))
-    own = (item for item in package.items if item.item_index in known)
-    return tuple(sorted(own, key=lambda item: item.item_index))
+    count = len(document.items)
+    own = [item for item in package.items if 0 <= item.item_index < count]
+    return tuple(sorted(own, key=_place))
 
 
 def _uncovered(document: OrderDocument) -> Iterable[PackageItem]:
-    covered: Counter[int] = Counter()
+    covered: dict[int, int] = {}
     for package in document.packages:
         if package.type == OUTPUT:
             for packed in package.items:
-                covered[packed.item_index] += packed.quantity
+                index = packed.item_index
+                covered[index] = covered.get(index, 0) + packed.quantity
     for index, item in enumerate(document.items):
-        left = item.quantity - covered[index]
+        left = item.quantity - covered.get(index, 0)
         # An item whose quantity VTEX does not tell is covered by any package.
         if left > 0 or index not in covered:
             yield PackageItem(item_index=index, quantity=left)

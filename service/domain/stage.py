@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from functools import cache
+from typing import Final, Literal, Self
 
 from service.domain.document import OrderDocument
 from service.domain.parcels import OUTPUT, PICKUP, Parcel, parcels
@@ -13,6 +14,7 @@ Phase = Literal["to-do", "doing", "done"]
 Channel = Literal["delivery", "pickup", "mixed"]
 
 PHASES: Final[Sequence[Phase]] = ("to-do", "doing", "done")
+_PLACES: Final = {phase: place for place, phase in enumerate(PHASES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Stage:
     @property
     def rank(self) -> tuple[int, int]:
         """How far the order is; a higher rank is further."""
-        return self.number, PHASES.index(self.phase)
+        return self.number, _PLACES[self.phase]
 
 
 # A row for each stage, a column for each phase.
@@ -81,6 +83,7 @@ TRIGGER_NAMES: Final = {
 """The English name of every trigger."""
 
 
+@cache
 def triggers(stage: Stage) -> tuple[str, ...]:
     """Return the trigger keys of the five stages, in order."""
     return tuple(
@@ -95,16 +98,58 @@ def _column(stage: Stage, number: int) -> int:
     return PHASES.index("done" if number < stage.number else "to-do")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How an order travels: its parcels, and what My Account makes of them."""
+
+    parcels: tuple[Parcel, ...]
+    shown: Sequence[Parcel]
+    """The parcels that My Account knows: those with items of the order."""
+    pickup: bool
+    delivered: bool
+
+    @classmethod
+    def of(cls, document: OrderDocument) -> Self:
+        """Split *document* into parcels, once for all questions."""
+        split = parcels(document)
+        shown = [parcel for parcel in split if parcel.items]
+        return cls(
+            parcels=split,
+            shown=shown,
+            pickup=_is_pickup(shown),
+            delivered=_is_delivered(shown),
+        )
+
+    @property
+    def channel(self) -> Channel:
+        """How the parcels travel."""
+        if self.pickup:
+            return "pickup"
+        mixed = any(parcel.channel == PICKUP for parcel in self.shown)
+        return "mixed" if mixed else "delivery"
+
+    def stage(self, status: str | None, now: datetime) -> Stage | None:
+        """Return the stage of an order of *status* at *now*, if there is one."""
+        if status != INVOICED:
+            return stage_of_status(status, pickup=self.pickup)
+        if self.delivered:
+            return Stage(number=5, phase="done", pickup=self.pickup)
+        shown = self.shown
+        arrived = _is_ready(shown, now) if self.pickup else _is_carried(shown)
+        return Stage(number=5 if arrived else 4, phase="doing", pickup=self.pickup)
+
+    def ready_at(self, status: str | None) -> datetime | None:
+        """Return when time alone moves a pickup order of *status* to stage 5."""
+        if status != INVOICED or not self.pickup or self.delivered:
+            return None
+        return max(
+            (p.estimate for p in self.shown if p.estimate is not None), default=None
+        )
+
+
 def stage_of(document: OrderDocument, now: datetime) -> Stage | None:
     """Return the stage that the document alone gives at *now*, if it gives one."""
-    shown = _shown(document)
-    pickup = _is_pickup(shown)
-    if document.status != INVOICED:
-        return stage_of_status(document.status, pickup=pickup)
-    if _is_delivered(shown):
-        return Stage(number=5, phase="done", pickup=pickup)
-    arrived = _is_ready(shown, now) if pickup else _is_carried(shown)
-    return Stage(number=5 if arrived else 4, phase="doing", pickup=pickup)
+    return Way.of(document).stage(document.status, now)
 
 
 def stage_of_status(status: str | None, *, pickup: bool) -> Stage | None:
@@ -119,23 +164,12 @@ def stage_of_status(status: str | None, *, pickup: bool) -> Stage | None:
 
 def ready_at(document: OrderDocument) -> datetime | None:
     """Return when time alone moves a pickup order from 4 to 5, if it ever does."""
-    shown = _shown(document)
-    if document.status != INVOICED or not _is_pickup(shown) or _is_delivered(shown):
-        return None
-    return max((p.estimate for p in shown if p.estimate is not None), default=None)
+    return Way.of(document).ready_at(document.status)
 
 
 def channel_of(document: OrderDocument) -> Channel:
     """Say how the order's parcels travel."""
-    shown = _shown(document)
-    if _is_pickup(shown):
-        return "pickup"
-    return "mixed" if any(p.channel == PICKUP for p in shown) else "delivery"
-
-
-def _shown(document: OrderDocument) -> tuple[Parcel, ...]:
-    """Return the parcels that My Account knows: those with items of the order."""
-    return tuple(parcel for parcel in parcels(document) if parcel.items)
+    return Way.of(document).channel
 
 
 def _is_pickup(shown: Sequence[Parcel]) -> bool:

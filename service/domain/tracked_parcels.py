@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final, Self
 
 from service.domain.courier import (
     CourierProgress,
@@ -11,13 +12,16 @@ from service.domain.courier import (
     progress_of,
     progress_of_update,
 )
-from service.domain.document import OrderDocument
+from service.domain.document import OrderDocument, Package, PackageItem
 from service.domain.facts import (
     CourierUpdateReceived,
     InvoiceIssued,
     TrackingNumberAssigned,
 )
-from service.domain.parcels import OUTPUT, Parcel, parcels
+from service.domain.parcels import OUTPUT, Parcel
+from service.domain.stage import Way
+
+_NO_PACKAGE: Final = Package()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,9 +45,9 @@ class EstimateRevision:
     """When we learned the next one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TrackedParcel:
-    """A parcel with what is known of its way."""
+    """A parcel with what is known of its way; without slots, as `Tracking` is."""
 
     invoice_number: str | None = None
     """Null while the parcel is not invoiced."""
@@ -68,21 +72,46 @@ class TrackedParcel:
         """Whether the parcel has no package yet."""
         return self.invoice_number is None and self.type is None
 
+    def changed(self, **values: object) -> Self:
+        """Return a copy with other *values*, or this one where they are the same."""
+        known = vars(self)
+        if values.items() <= known.items():
+            return self
+        copy = object.__new__(type(self))
+        vars(copy).update(known, **values)
+        return copy
 
-def with_document(
-    known: Sequence[TrackedParcel], document: OrderDocument, *, at: datetime
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shipping:
+    """What a document tells of parcels; it follows from its items, logistics, packages."""
+
+    way: Way
+    parcels: tuple[TrackedParcel, ...]
+    invoices: frozenset[str | None]
+
+    @classmethod
+    def of(cls, document: OrderDocument) -> Self:
+        """Read *document*, once for all questions."""
+        way = Way.of(document)
+        return cls(
+            way=way,
+            parcels=tuple([_tracked(parcel, document) for parcel in way.parcels]),
+            invoices=frozenset(p.invoice_number for p in document.packages),
+        )
+
+
+def with_shipping(
+    known: tuple[TrackedParcel, ...], shipping: Shipping, *, at: datetime
 ) -> tuple[TrackedParcel, ...]:
     """Return the document's parcels with what we knew of them before.
 
     Invoices of ours that VTEX does not show yet stay.
     """
-    told = tuple(
-        _merged(_tracked(parcel, document), known, at=at)
-        for parcel in parcels(document)
-    )
-    shown = {package.invoice_number for package in document.packages}
+    told = tuple([_merged(parcel, known, at=at) for parcel in shipping.parcels])
     for parcel in known:
-        if parcel.issued_version is not None and parcel.invoice_number not in shown:
+        ours = parcel.issued_version is not None
+        if ours and parcel.invoice_number not in shipping.invoices:
             told = (*_without(told, parcel), parcel)
     return told
 
@@ -107,8 +136,7 @@ def with_invoice(
     )
     source = _source(packed, known)
     if source is not None:
-        packed = replace(
-            packed,
+        packed = packed.changed(
             items=tuple(_described(line, source) for line in lines),
             seller=source.seller,
             selected_sla=source.selected_sla,
@@ -124,8 +152,7 @@ def with_tracking_number(
 ) -> tuple[TrackedParcel, ...]:
     """Put the tracking number on its parcel."""
     return tuple(
-        replace(
-            parcel,
+        parcel.changed(
             tracking_number=fact.tracking_number,
             tracking_url=fact.tracking_url or parcel.tracking_url,
             courier=fact.courier or parcel.courier,
@@ -142,7 +169,7 @@ def with_courier_update(
     """Bring a parcel's progress forward."""
     told = progress_of_update(fact)
     return tuple(
-        replace(parcel, progress=later_progress(parcel.progress, told))
+        parcel.changed(progress=later_progress(parcel.progress, told))
         if parcel.invoice_number == fact.invoice_number
         else parcel
         for parcel in known
@@ -154,8 +181,7 @@ def without_refused_invoice(
 ) -> tuple[TrackedParcel, ...]:
     """Unpack the invoice of *version*, which VTEX refused."""
     return tuple(
-        replace(
-            parcel,
+        parcel.changed(
             invoice_number=None,
             type=None,
             courier=None,
@@ -171,33 +197,27 @@ def without_refused_invoice(
 
 
 def _tracked(parcel: Parcel, document: OrderDocument) -> TrackedParcel:
-    items = tuple(
-        TrackedItem(
-            item_index=item.item_index,
-            id=document.items[item.item_index].id,
-            name=document.items[item.item_index].name,
-            quantity=item.quantity,
-        )
-        for item in parcel.items
-    )
-    tracked = TrackedParcel(
-        items=items,
+    package = parcel.package or _NO_PACKAGE
+    return TrackedParcel(
+        invoice_number=package.invoice_number,
+        type=package.type,
+        items=tuple([_line(item, document) for item in parcel.items]),
         seller=parcel.seller,
         selected_sla=parcel.selected_sla,
         channel=parcel.channel,
-        estimate=parcel.estimate,
-    )
-    package = parcel.package
-    if package is None:
-        return tracked
-    return replace(
-        tracked,
-        invoice_number=package.invoice_number,
-        type=package.type,
         courier=package.courier,
         tracking_number=package.tracking_number,
         tracking_url=package.tracking_url,
         progress=progress_of(package.courier_status),
+        estimate=parcel.estimate,
+    )
+
+
+def _line(packed: PackageItem, document: OrderDocument) -> TrackedItem:
+    index = packed.item_index
+    item = document.items[index]
+    return TrackedItem(
+        item_index=index, id=item.id, name=item.name, quantity=packed.quantity
     )
 
 
@@ -210,8 +230,7 @@ def _merged(
     revisions = before.revisions
     if told.estimate != before.estimate:
         revisions = (*revisions, EstimateRevision(estimate=before.estimate, until=at))
-    return replace(
-        told,
+    return told.changed(
         courier=told.courier or before.courier,
         tracking_number=told.tracking_number or before.tracking_number,
         tracking_url=told.tracking_url or before.tracking_url,
@@ -238,15 +257,10 @@ def _source(
     if not packed.items or packed.type not in {None, OUTPUT}:
         return None
     first = packed.items[0]
-    return next(
-        (
-            parcel
-            for parcel in known
-            if parcel.is_uninvoiced
-            and any(_is_same(item, first) for item in parcel.items)
-        ),
-        None,
-    )
+    for parcel in known:
+        if parcel.is_uninvoiced and any(_is_same(i, first) for i in parcel.items):
+            return parcel
+    return None
 
 
 def _is_same(item: TrackedItem, other: TrackedItem) -> bool:
@@ -283,4 +297,4 @@ def _less(parcel: TrackedParcel, to_take: Counter[str | None]) -> TrackedParcel 
         to_take[item.id] -= taken
         if item.quantity > taken:
             items.append(replace(item, quantity=item.quantity - taken))
-    return replace(parcel, items=tuple(items)) if items else None
+    return parcel.changed(items=tuple(items)) if items else None

@@ -1,8 +1,9 @@
 """The read model of one order: its stage, its parcels and where they are."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final, Self, assert_never
 
 from pydantic import TypeAdapter
 
@@ -20,18 +21,11 @@ from service.domain.facts import (
     OrderDetailsFetched,
     OrderFact,
     OrderStatusReported,
+    PersonalDataErased,
     TrackingNumberAssigned,
 )
 from service.domain.parcels import INPUT
-from service.domain.stage import (
-    Channel,
-    Stage,
-    channel_of,
-    ready_at,
-    stage_of,
-    stage_of_status,
-    triggers,
-)
+from service.domain.stage import Channel, Stage, Way, stage_of_status, triggers
 from service.domain.statuses import (
     INVOICED,
     START_HANDLING,
@@ -40,10 +34,11 @@ from service.domain.statuses import (
     replaces,
 )
 from service.domain.tracked_parcels import (
+    Shipping,
     TrackedParcel,
     with_courier_update,
-    with_document,
     with_invoice,
+    with_shipping,
     with_tracking_number,
     without_refused_invoice,
 )
@@ -52,9 +47,12 @@ _LAST_STAGE: Final = 5
 _UNREACHED: Final[tuple[datetime | None, ...]] = (None,) * _LAST_STAGE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Tracking:
-    """What is shown of an order."""
+    """What is shown of an order.
+
+    It has no slots, because each fact makes a copy and a dict is copied quickest.
+    """
 
     version: int
     """Of the last fact that is in here."""
@@ -90,25 +88,43 @@ class Tracking:
     """The last change that the document tells of."""
     document_hash: str | None = None
 
+    def changed(self, values: Mapping[str, object]) -> Self:
+        """Return a copy with other *values*."""
+        # dataclasses.replace takes ten times as long.
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self), **values)
+        return copy
+
 
 TRACKING: Final = TypeAdapter(Tracking)
 """Writes a `Tracking` as JSON, and reads it back."""
 
 
+_Changes = dict[str, object]
+_Times = tuple[datetime | None, ...]
+
+
 def evolve_tracking(
-    tracking: Tracking | None, fact: OrderFact, *, version: int, at: datetime
+    tracking: Tracking | None,
+    fact: OrderFact,
+    *,
+    version: int,
+    at: datetime,
+    shipping: Shipping | None = None,
 ) -> Tracking:
     """Return what is shown after *fact*, which was recorded at *at*.
 
     Nothing but the facts and their envelopes goes in, so a rebuild gives the same.
+    *shipping* is that of the fact's document, where it is known already.
     """
     if tracking is None:
-        fresh = Tracking(version=version, created_at=at, updated_at=at)
-        return _after(fresh, fact, version=version, at=at)
-    after = _after(effective(tracking, at), fact, version=version, at=at)
-    if after != tracking:
-        after = replace(after, updated_at=at)
-    return replace(after, version=version)
+        tracking = Tracking(version=version, created_at=at, updated_at=at)
+    shown = effective(tracking, at)
+    changes = _changes(shown, fact, version=version, at=at, shipping=shipping)
+    if shown is not tracking or not changes.items() <= vars(shown).items():
+        changes["updated_at"] = at
+    changes["version"] = version
+    return shown.changed(changes)
 
 
 def effective(tracking: Tracking, now: datetime) -> Tracking:
@@ -117,36 +133,47 @@ def effective(tracking: Tracking, now: datetime) -> Tracking:
     if ripe is None or now < ripe:
         return tracking
     ready = Stage(number=5, phase="doing", pickup=True)
-    return _reach(replace(tracking, ripens_at=None), ready, at=ripe)
+    reached = _reached(tracking, ready, at=ripe, channel=tracking.channel)
+    return tracking.changed({"ripens_at": None, **_at(*reached)})
 
 
-def _after(
-    tracking: Tracking, fact: OrderFact, *, version: int, at: datetime
-) -> Tracking:
+def _changes(
+    tracking: Tracking,
+    fact: OrderFact,
+    *,
+    version: int,
+    at: datetime,
+    shipping: Shipping | None,
+) -> _Changes:
     match fact:
         case OrderStatusReported():
-            return _with_status(tracking, fact, at=at)
+            return _by_status(tracking, fact, at=at)
         case OrderDetailsFetched():
-            return _with_details(tracking, fact, at=at)
+            return _by_details(tracking, fact, at=at, shipping=shipping)
         case InvoiceIssued() | TrackingNumberAssigned() | CourierUpdateReceived():
-            return _with_own(tracking, fact, version=version)
+            return _by_parcels(_with_own(tracking.parcels, fact, version=version))
         case CallRefused() if fact.kind == "invoice":
             left = without_refused_invoice(tracking.parcels, version=fact.cause_version)
-            return _with_parcels(tracking, left)
+            return _by_parcels(left)
         case CallRefused() | CallSucceeded() | CallParked():
-            return tracking
-        case HandlingRequested() | CancellationRequested():
-            return tracking
+            return {}
+        case HandlingRequested() | CancellationRequested() | PersonalDataErased():
+            return {}
         case _:
             assert_never(fact)
 
 
-def _with_status(
+def _by_status(
     tracking: Tracking, fact: OrderStatusReported, *, at: datetime
-) -> Tracking:
+) -> _Changes:
     # Even a late notification tells when a stage was reached.
-    reached = _reach(tracking, _told_by(fact.state), at=fact.last_change or at)
-    return _with_state(reached, fact.state, fact.last_change)
+    told, reached_at = _told_by(fact.state), fact.last_change or at
+    reached = _reached(tracking, told, at=reached_at, channel=tracking.channel)
+    changes = _at(*reached)
+    changes |= _by_state(tracking, fact.state, fact.last_change)
+    if changes["status"] != INVOICED:
+        changes["ripens_at"] = None
+    return changes
 
 
 def _told_by(status: str | None) -> Stage | None:
@@ -155,64 +182,70 @@ def _told_by(status: str | None) -> Stage | None:
     return stage_of_status(status, pickup=False)
 
 
-def _with_state(
+def _by_state(
     tracking: Tracking,
     status: str | None,
     at: datetime | None,
     *,
     in_error: bool | None = None,
-) -> Tracking:
+) -> _Changes:
     """Take a status over if it is news; *in_error* is None where nobody told."""
-    before = tracking.status
-    if replaces(status, at, current=before, current_at=tracking.status_at):
-        tracking = replace(tracking, status=status, status_at=at)
+    before, before_at = tracking.status, tracking.status_at
+    if not replaces(status, at, current=before, current_at=before_at):
+        status, at = before, before_at
     if in_error is None:
-        in_error = tracking.overlay == "in-error" and tracking.status == before
-    return replace(
-        tracking,
-        overlay=overlay_of(tracking.status, in_error=in_error),
-        ripens_at=tracking.ripens_at if tracking.status == INVOICED else None,
-    )
+        in_error = tracking.overlay == "in-error" and status == before
+    overlay = overlay_of(status, in_error=in_error)
+    return {"status": status, "status_at": at, "overlay": overlay}
 
 
-def _with_details(
-    tracking: Tracking, fact: OrderDetailsFetched, *, at: datetime
-) -> Tracking:
+def _by_details(
+    tracking: Tracking,
+    fact: OrderDetailsFetched,
+    *,
+    at: datetime,
+    shipping: Shipping | None,
+) -> _Changes:
     document = fact.document
     known_at, told_at = tracking.document_at, document.last_change
     is_older = known_at is not None and told_at is not None and told_at < known_at
     if is_older or fact.hash == tracking.document_hash:
-        return tracking
-    described = _described(tracking, fact)
-    parcels = with_document(tracking.parcels, document, at=at)
-    reached = _with_stages(_with_parcels(described, parcels), document, at=at)
-    return _with_state(
-        reached, document.status, told_at, in_error=document.workflow_is_in_error
+        return {}
+    shipping = shipping or Shipping.of(document)
+    changes = _by_parcels(with_shipping(tracking.parcels, shipping, at=at))
+    changes |= _by_description(tracking, fact, shipping.way)
+    changes |= _by_stages(tracking, document, shipping.way, at=at)
+    changes |= _by_state(
+        tracking, document.status, told_at, in_error=document.workflow_is_in_error
     )
+    if changes["status"] != INVOICED:
+        changes["ripens_at"] = None
+    return changes
 
 
-def _described(tracking: Tracking, fact: OrderDetailsFetched) -> Tracking:
+def _by_description(
+    tracking: Tracking, fact: OrderDetailsFetched, way: Way
+) -> _Changes:
     document = fact.document
-    return replace(
-        tracking,
-        created_at=document.creation_date or tracking.created_at,
-        channel=channel_of(document),
-        origin=document.origin,
-        order_group=document.order_group,
-        marketplace_order_id=document.marketplace_order_id,
-        value=document.value,
-        currency=document.currency,
-        totals=document.totals,
-        document_at=document.last_change or tracking.document_at,
-        document_hash=fact.hash,
-    )
+    return {
+        "created_at": document.creation_date or tracking.created_at,
+        "channel": way.channel,
+        "origin": document.origin,
+        "order_group": document.order_group,
+        "marketplace_order_id": document.marketplace_order_id,
+        "value": document.value,
+        "currency": document.currency,
+        "totals": document.totals,
+        "document_at": document.last_change or tracking.document_at,
+        "document_hash": fact.hash,
+    }
 
 
-def _with_stages(
-    tracking: Tracking, document: OrderDocument, *, at: datetime
-) -> Tracking:
-    stage = stage_of(document, at) or _told_by(document.status)
-    ripe = ready_at(document)
+def _by_stages(
+    tracking: Tracking, document: OrderDocument, way: Way, *, at: datetime
+) -> _Changes:
+    status, ripe = document.status, way.ready_at(document.status)
+    stage = way.stage(status, at) or _told_by(status)
     dates = {
         1: document.creation_date,
         3: document.authorized_date,
@@ -220,55 +253,60 @@ def _with_stages(
         5: ripe,
     }
     number = stage.number if stage else 0
-    reached = _reach(tracking, stage, at=dates.get(number) or at)
-    times = reached.reached_at
+    furthest, times = _reached(
+        tracking, stage, at=dates.get(number) or at, channel=way.channel
+    )
     for earlier, date in dates.items():
         if earlier < number and date is not None:
             times = _earliest(times, earlier, date)
-    ripens = reached.stage is not None and reached.stage.number < _LAST_STAGE
-    return replace(reached, reached_at=times, ripens_at=ripe if ripens else None)
+    ripens = furthest is not None and furthest.number < _LAST_STAGE
+    return {**_at(furthest, times), "ripens_at": ripe if ripens else None}
 
 
-def _reach(tracking: Tracking, stage: Stage | None, *, at: datetime) -> Tracking:
+def _reached(
+    tracking: Tracking, stage: Stage | None, *, at: datetime, channel: Channel | None
+) -> tuple[Stage | None, _Times]:
     """Move to *stage* where that is forward; tell in any case what it looks like."""
-    known = [s for s in (tracking.stage, stage) if s is not None]
-    if not known:
-        return tracking
-    furthest = replace(
-        max(known, key=lambda s: s.rank), pickup=tracking.channel == "pickup"
-    )
-    times = tracking.reached_at
-    if stage is not None and stage.phase != "to-do":
-        times = _earliest(times, stage.number, at)
-    return replace(
-        tracking, stage=furthest, triggers=triggers(furthest), reached_at=times
-    )
+    furthest, times = tracking.stage, tracking.reached_at
+    if stage is not None:
+        if furthest is None or stage.rank > furthest.rank:
+            furthest = stage
+        if stage.phase != "to-do":
+            times = _earliest(times, stage.number, at)
+    pickup = channel == "pickup"
+    if furthest is not None and furthest.pickup != pickup:
+        furthest = replace(furthest, pickup=pickup)
+    return furthest, times
 
 
-def _earliest(
-    times: tuple[datetime | None, ...], number: int, at: datetime
-) -> tuple[datetime | None, ...]:
+def _at(stage: Stage | None, times: _Times) -> _Changes:
+    if stage is None:
+        return {}
+    return {"stage": stage, "triggers": triggers(stage), "reached_at": times}
+
+
+def _earliest(times: _Times, number: int, at: datetime) -> _Times:
     known = times[number - 1]
-    first = at if known is None else min(known, at)
-    return (*times[: number - 1], first, *times[number:])
+    if known is not None and known <= at:
+        return times
+    return (*times[: number - 1], at, *times[number:])
 
 
 def _with_own(
-    tracking: Tracking,
+    known: tuple[TrackedParcel, ...],
     fact: InvoiceIssued | TrackingNumberAssigned | CourierUpdateReceived,
     *,
     version: int,
-) -> Tracking:
-    known = tracking.parcels
+) -> tuple[TrackedParcel, ...]:
     match fact:
         case InvoiceIssued():
-            return _with_parcels(tracking, with_invoice(known, fact, version=version))
+            return with_invoice(known, fact, version=version)
         case TrackingNumberAssigned():
-            return _with_parcels(tracking, with_tracking_number(known, fact))
+            return with_tracking_number(known, fact)
         case CourierUpdateReceived():
-            return _with_parcels(tracking, with_courier_update(known, fact))
+            return with_courier_update(known, fact)
 
 
-def _with_parcels(tracking: Tracking, parcels: tuple[TrackedParcel, ...]) -> Tracking:
-    states = (parcel.progress.state for parcel in parcels if parcel.type != INPUT)
-    return replace(tracking, parcels=parcels, courier_state=order_courier_state(states))
+def _by_parcels(parcels: tuple[TrackedParcel, ...]) -> _Changes:
+    states = [parcel.progress.state for parcel in parcels if parcel.type != INPUT]
+    return {"parcels": parcels, "courier_state": order_courier_state(states)}

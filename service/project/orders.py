@@ -7,6 +7,7 @@ import orjson
 from service.db import Pool, connection, transaction
 from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.records import Batch
+from service.failpoints import reached
 from service.project.projection import project
 from service.project.tables import Tables
 from service.telemetry import links_to, tracer
@@ -43,9 +44,11 @@ class OrdersProjector:
         ):
             async with connection(self._pool) as lent:
                 known = await self._tables.load(lent, batch.events)
+            reached("projection.loaded")
             projected = project(batch.events, known)
-            async with transaction(self._pool) as lent:
+            async with transaction(self._pool, "projection") as lent:
                 await self._tables.save(lent, projected)
+                reached("projection.saved")
                 await save_positions(lent, batch)
 
 

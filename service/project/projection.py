@@ -4,10 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from service.domain.facts import OrderDetailsFetched, OrderFact
 from service.domain.tracking import Tracking, evolve_tracking
-from service.eventlog.codec import decode
 from service.eventlog.records import RecordedEvent
-from service.project.timeline import Entry, entry_of
+from service.project.reading import Reader
+from service.project.timeline import Entry, details_of, entry_of
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry of the timeline, with the event that it tells of; *details* is JSON."""
+
+    event: RecordedEvent
+    entry: Entry
+    details: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +26,9 @@ class Projected:
 
     trackings: dict[UUID, Tracking] = field(default_factory=dict)
     last: dict[UUID, RecordedEvent] = field(default_factory=dict)
-    entries: list[tuple[RecordedEvent, Entry]] = field(default_factory=list)
+    bases: dict[UUID, int] = field(default_factory=dict)
+    """The version each was folded from, 0 where it is new."""
+    entries: dict[UUID, list[Told]] = field(default_factory=dict)
 
 
 def project(
@@ -27,19 +39,35 @@ def project(
     Raises:
         UnreadableEventError: An event is newer than this version.
     """
-    projected = Projected()
+    projected, reader = Projected(), Reader()
+    trackings = projected.trackings
     for event in events:
         stream_id = event.stream_id
-        before = projected.trackings.get(stream_id) or known.get(stream_id)
+        before = trackings.get(stream_id) or known.get(stream_id)
         if before is not None and event.version <= before.version:
             continue
-        fact = decode(event)
+        fact, shipping = reader.read(event)
         after = evolve_tracking(
-            before, fact, version=event.version, at=event.recorded_at
+            before,
+            fact,
+            version=event.version,
+            at=event.recorded_at,
+            shipping=shipping,
         )
-        projected.trackings[stream_id] = after
+        if stream_id not in trackings:
+            projected.bases[stream_id] = before.version if before else 0
+            projected.entries[stream_id] = []
+        trackings[stream_id] = after
         projected.last[stream_id] = event
         entry = entry_of(fact, before=before, after=after)
         if entry is not None:
-            projected.entries.append((event, entry))
+            told = Told(event, entry, _details(event, fact))
+            projected.entries[stream_id].append(told)
     return projected
+
+
+def _details(event: RecordedEvent, fact: OrderFact) -> str:
+    is_as_stored = event.schema_version == fact.schema_version
+    if is_as_stored and not isinstance(fact, OrderDetailsFetched):
+        return event.data
+    return details_of(fact)

@@ -1,22 +1,24 @@
 """The timeline: each fact worth telling a person, in words without personal data."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, assert_never
 
-from service.domain.document import PartialCheckpoint
 from service.domain.facts import (
     CallKind,
     CallParked,
     CallRefused,
     CallSucceeded,
     CancellationRequested,
+    Checkpoint,
     CourierUpdateReceived,
     HandlingRequested,
     InvoiceIssued,
     OrderDetailsFetched,
     OrderFact,
     OrderStatusReported,
+    PersonalDataErased,
     TrackingNumberAssigned,
 )
 from service.domain.stage import TRIGGER_NAMES
@@ -38,36 +40,50 @@ _CALLS: Final[Mapping[CallKind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a person reads about a fact; *details* is JSON."""
+    """What a person reads about a fact."""
 
     title: str
     summary: str | None
-    details: str
 
 
 def entry_of(
     fact: OrderFact, *, before: Tracking | None, after: Tracking
 ) -> Entry | None:
     """Tell *fact* by what it says and by what it moved; None when it is not news."""
-    moves = list(_moves(before, after))
+    moves = (
+        [] if before is not None and _stays(before, after) else _moves(before, after)
+    )
     if isinstance(fact, OrderDetailsFetched) and not moves:
         return None
     title, said = _words(fact, after)
-    return Entry(
-        title=title,
-        summary="; ".join(filter(None, (said, *moves))) or None,
-        details=fact.model_dump_json(exclude={"type", "document"}),
+    if moves:
+        said = "; ".join(moves if said is None else (said, *moves))
+    return Entry(title, said)
+
+
+def details_of(fact: OrderFact) -> str:
+    """Return what the timeline tells in full of *fact*: JSON, without the document."""
+    return fact.model_dump_json(exclude={"type", "document"})
+
+
+def _stays(before: Tracking, after: Tracking) -> bool:
+    return (
+        before.stage is after.stage
+        and before.overlay is after.overlay
+        and before.courier_state is after.courier_state
     )
 
 
-def _moves(before: Tracking | None, after: Tracking) -> Iterator[str]:
+def _moves(before: Tracking | None, after: Tracking) -> list[str]:
+    moves = []
     if after.stage is not None and (before is None or before.stage != after.stage):
         trigger = after.triggers[after.stage.number - 1]
-        yield f"stage {after.stage.number}: {TRIGGER_NAMES[trigger]}"
+        moves.append(f"stage {after.stage.number}: {TRIGGER_NAMES[trigger]}")
     if after.overlay != (before.overlay if before else None):
-        yield after.overlay or "back on its way"
+        moves.append(after.overlay or "back on its way")
     if after.courier_state != (before.courier_state if before else "pending"):
-        yield f"courier: {after.courier_state.replace('_', ' ')}"
+        moves.append(f"courier: {after.courier_state.replace('_', ' ')}")
+    return moves
 
 
 def _words(fact: OrderFact, after: Tracking) -> tuple[str, str | None]:
@@ -76,17 +92,27 @@ def _words(fact: OrderFact, after: Tracking) -> tuple[str, str | None]:
             return _status(fact, after), _SOURCES[fact.source]
         case OrderDetailsFetched():
             return "Order read at VTEX", None
-        case HandlingRequested():
-            return "Handling requested", f"By {fact.requested_by}"
-        case CancellationRequested():
-            who = "shopper" if fact.requested_by_user else "merchant"
-            return "Cancellation requested", f"By the {who}: {fact.reason}"
+        case HandlingRequested() | CancellationRequested() | PersonalDataErased():
+            return _request_words(fact)
         case InvoiceIssued() | TrackingNumberAssigned() | CourierUpdateReceived():
             return _parcel_words(fact)
         case CallSucceeded() | CallRefused() | CallParked():
             return _call_words(fact)
         case _:
             assert_never(fact)
+
+
+def _request_words(
+    fact: HandlingRequested | CancellationRequested | PersonalDataErased,
+) -> tuple[str, str | None]:
+    match fact:
+        case HandlingRequested():
+            return "Handling requested", f"By {fact.requested_by}"
+        case CancellationRequested():
+            who = "shopper" if fact.requested_by_user else "merchant"
+            return "Cancellation requested", f"By the {who}: {fact.reason}"
+        case PersonalDataErased():
+            return "Personal data erased", None
 
 
 def _status(fact: OrderStatusReported, after: Tracking) -> str:
@@ -115,13 +141,15 @@ def _carried(fact: InvoiceIssued | TrackingNumberAssigned) -> str | None:
 
 
 def _seen(fact: CourierUpdateReceived) -> str | None:
-    last: PartialCheckpoint | None = max(
-        fact.checkpoints, key=lambda checkpoint: checkpoint.at, default=None
-    )
+    last = max(fact.checkpoints, key=_when, default=None)
     if last is None:
         return None
     place = ", ".join(filter(None, (last.city, last.state)))
     return f"{last.description} ({place})" if place else last.description
+
+
+def _when(checkpoint: Checkpoint) -> datetime:
+    return checkpoint.at
 
 
 def _call_words(

@@ -6,6 +6,8 @@ from aiohttp import web
 
 from service.db import Pool
 from service.eventlog.ports import Clock, EventLog
+from service.private.store import CustomerStore
+from service.read.customer import customer_endpoint
 from service.read.history import CallsOf, StoryOf, history_endpoints
 from service.read.lookup import OrderLookup
 from service.read.orders import order_endpoints
@@ -28,6 +30,7 @@ class ReadApi:
         log: EventLog,
         *,
         calls_of: CallsOf,
+        customers: CustomerStore,
         story_of: StoryOf | None = None,
     ) -> None:
         self._lookup = OrderLookup(pool, clock)
@@ -37,6 +40,7 @@ class ReadApi:
             *history_endpoints(
                 pool, self._lookup, log, calls_of=calls_of, story_of=story_of
             ),
+            customer_endpoint(customers),
             self._stream.endpoint,
             schema_endpoint(),
             *page_endpoints(),

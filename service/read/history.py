@@ -49,8 +49,9 @@ def history_endpoints(
         order = await find_order(request, lookup)
         async with connection(pool) as lent:
             rows = await lent.fetch(_TIMELINE, order["stream_id"])
-        entries = [{**row, "details": _as_it_is(row["details"])} for row in rows]
-        return _items(entries)
+        # Each row is a JSON array: put together without being read again.
+        entries = ",".join(row["entries"][1:-1] for row in rows)
+        return _items(_as_it_is(f"[{entries}]"))
 
     async def get_events(request: web.Request) -> web.Response:
         """The facts as the log holds them, before any projection."""
@@ -102,7 +103,7 @@ def _endpoint(
     )
 
 
-def _items(items: Sequence[object]) -> web.Response:
+def _items(items: Sequence[object] | orjson.Fragment) -> web.Response:
     content = encoded({"items": items})
     return json_response(content, headers={"Cache-Control": NOT_SHARED})
 

@@ -22,6 +22,9 @@ _FILES: Final = (
     ("/details.js", "details.js", "text/javascript", "Get script of the details"),
     ("/elements.js", "elements.js", "text/javascript", "Get script of the elements"),
     ("/source.js", "source.js", "text/javascript", "Get script of the data source"),
+    ("/asyncapi", "asyncapi.html", "text/html", "Show topics"),
+    ("/asyncapi.css", "asyncapi.css", "text/css", "Get style of the topics"),
+    ("/asyncapi.js", "asyncapi.js", "text/javascript", "Get script of the topics"),
 )
 
 

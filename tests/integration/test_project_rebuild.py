@@ -1,7 +1,10 @@
 """Rebuilding the read model from the log, and comparing the two."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import active_children
 
 import asyncpg
 import pytest
@@ -19,9 +22,15 @@ from builders import (
     status_reported,
 )
 from events import stream
-from service.db import Pool, connection, transaction
+from service.db import Pool, connection, load_sql, transaction
 from service.domain.facts import OrderFact
-from service.errors import ConflictError, LogCorruptedError
+from service.errors import (
+    ConflictError,
+    LogCorruptedError,
+    UnavailableError,
+    UnreadableEventError,
+)
+from service.eventlog.gaps import Gap
 from service.eventlog.records import (
     Append,
     Batch,
@@ -30,8 +39,10 @@ from service.eventlog.records import (
     RecordedEvent,
 )
 from service.eventlog.store import PostgresEventLog
+from service.project.filling import Filler, Limits
 from service.project.orders import CONSUMER, OrdersProjector
-from service.project.rebuild import differences, rebuild
+from service.project.rebuild import compare, differences, rebuild
+from service.project.workers import workers
 
 pytestmark = pytest.mark.postgres
 
@@ -57,6 +68,14 @@ PICKUP: Sequence[OrderFact] = (
     ),
     status_reported("invoiced", last_change=minutes(40)),
 )
+
+
+HOLDING_BACK = """
+SELECT count(*) FROM pg_stat_activity
+WHERE (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backend_pid()
+    AND datname = current_database()
+"""
+"""How many sessions hold vacuum back."""
 
 
 def ignored(_done: int, _total: int) -> None:
@@ -102,6 +121,9 @@ class Through:
     ) -> Sequence[RecordedEvent]:
         return await self._log.read_partitions(positions, each=each)
 
+    async def check_gaps(self, gaps: Sequence[Gap]) -> None:
+        await self._log.check_gaps(gaps)
+
 
 async def can_write(pool: Pool) -> bool:
     async with transaction(pool) as lent:
@@ -110,6 +132,18 @@ async def can_write(pool: Pool) -> bool:
         except asyncpg.LockNotAvailableError:
             return False
     return True
+
+
+async def spoil(pool: Pool) -> str:
+    """Make an event one of a newer version, and return its id."""
+    async with transaction(pool) as lent:
+        await lent.execute("SET LOCAL session_replication_role = replica")
+        event: str = await lent.fetchval(
+            "UPDATE eventlog.events SET schema_version = 99 WHERE version = 2"
+            " AND stream_id = (SELECT stream_id FROM eventlog.streams LIMIT 1)"
+            " RETURNING stream_id || '-' || version"
+        )
+    return event
 
 
 async def value_of(pool: Pool, statement: str) -> object:
@@ -140,7 +174,7 @@ class TestRebuild:
         before = await snapshot(pool)
         async with transaction(pool) as lent:
             await lent.execute("UPDATE read.orders SET status = 'wrong'")
-            await lent.execute("DELETE FROM read.timeline")
+            await lent.execute("TRUNCATE read.timeline")
 
         await rebuild(pool, log, progress=ignored)
 
@@ -150,8 +184,9 @@ class TestRebuild:
         """Progress runs from nothing to everything."""
         told: list[tuple[int, int]] = []
 
-        done = await rebuild(pool, log, progress=lambda d, t: told.append((d, t)))
+        rebuilt = await rebuild(pool, log, progress=lambda d, t: told.append((d, t)))
 
+        done = rebuilt.events
         assert done == sum((await log.heads()).values())
         assert told[0] == (0, done)
         assert told[-1] == (done, done)
@@ -219,6 +254,18 @@ class TestRebuild:
         assert await snapshot(pool) == before
         await rebuild(pool, log, progress=ignored)
 
+    async def test_killed(self, pool: Pool, log: PostgresEventLog) -> None:
+        """What a killed rebuild left behind does not disturb the next one."""
+        before = await snapshot(pool)
+        async with transaction(pool) as lent:
+            await lent.execute("SELECT read.begin_rebuild()")
+            await lent.execute("INSERT INTO rebuilt.orders SELECT * FROM read.orders")
+
+        await rebuild(pool, log, progress=ignored)
+
+        assert await snapshot(pool) == before
+        assert await value_of(pool, "SELECT to_regnamespace('rebuilt')") is None
+
     async def test_parked_stream(self, pool: Pool, log: PostgresEventLog) -> None:
         """A stream that is set aside stays where it was set aside."""
         async with transaction(pool) as lent:
@@ -234,8 +281,45 @@ class TestRebuild:
         version = "SELECT version FROM read.orders WHERE order_id = '0001-01'"
         assert await value_of(pool, version) == 1
 
-    async def test_held_up(self, pool: Pool, log: PostgresEventLog) -> None:
-        """While the last events are caught up with, nobody writes to the live tables."""
+    async def test_dropped_event(self, pool: Pool, log: PostgresEventLog) -> None:
+        """An event that was dropped for the read model stays out of it."""
+        async with transaction(pool) as lent:
+            await lent.execute(
+                "INSERT INTO eventlog.dropped_events"
+                " (consumer, stream_id, first_version, last_version, reason)"
+                " SELECT 'orders', stream_id, 2, 9, 'test'"
+                " FROM read.orders WHERE order_id = '0001-01'"
+            )
+
+        await rebuild(pool, log, progress=ignored)
+
+        version = "SELECT version FROM read.orders WHERE order_id = '0001-01'"
+        assert await value_of(pool, version) == 1
+
+    async def test_set_aside_meanwhile(self, pool: Pool, log: PostgresEventLog) -> None:
+        """What is set aside during a rebuild is not brought back by its swap."""
+
+        class Parking(Through):
+            @override
+            async def heads(self) -> Mapping[int, int]:
+                await value_of(
+                    pool,
+                    "INSERT INTO eventlog.parked_streams"
+                    " (consumer, stream_id, partition, version, reason, attempts)"
+                    " SELECT 'orders', stream_id, partition, 2, 'test', 3"
+                    " FROM read.orders WHERE order_id = '0001-01'"
+                    " ON CONFLICT DO NOTHING",
+                )
+                return await log.heads()
+
+        before = await snapshot(pool)
+        with pytest.raises(ConflictError, match="start the rebuild again"):
+            await rebuild(pool, Parking(log), progress=ignored)
+
+        assert await snapshot(pool) == before
+
+    async def test_not_held_up(self, pool: Pool, log: PostgresEventLog) -> None:
+        """Until the swap, the live tables are read and written as ever."""
         tries: list[bool] = []
 
         class Trying(Through):
@@ -246,19 +330,192 @@ class TestRebuild:
 
         await rebuild(pool, Trying(log), progress=ignored)
 
-        assert tries == [True, False]
+        *before, during = tries
+        assert len(before) > 1
+        assert (all(before), during) == (True, False)
         assert await can_write(pool)
 
-    async def test_hole(self, pool: Pool, log: PostgresEventLog) -> None:
-        """A log that lacks events that its heads promise is refused."""
+    async def test_vacuum(self, pool: Pool, log: PostgresEventLog) -> None:
+        """While orders are folded no transaction is open that holds vacuum back."""
+        held: list[object] = []
 
-        class Shortened(Through):
+        class Watching(Through):
             @override
             async def heads(self) -> Mapping[int, int]:
-                return {p: head + 1 for p, head in (await log.heads()).items()}
+                held.append(await value_of(pool, HOLDING_BACK))
+                return await log.heads()
 
-        with pytest.raises(LogCorruptedError):
-            await rebuild(pool, Shortened(log), progress=ignored)
+        await rebuild(pool, Watching(log), progress=ignored)
+
+        assert set(held[:-1]) == {0}
+
+    async def test_differences_told(self, pool: Pool, log: PostgresEventLog) -> None:
+        """What the live tables had otherwise is told, and put right all the same."""
+        before = await snapshot(pool)
+        async with transaction(pool) as lent:
+            await lent.execute(
+                "UPDATE read.orders SET status = 'wrong' WHERE order_id = '0001-01'"
+            )
+
+        rebuilt = await rebuild(pool, log, progress=ignored)
+
+        (line,) = rebuilt.differences
+        assert line.endswith(": status differ")
+        assert await snapshot(pool) == before
+
+    async def test_hole(self, pool: Pool, log: PostgresEventLog) -> None:
+        """A log that lacks an event that its heads promise is refused by partition."""
+        before = await snapshot(pool)
+        partition = await value_of(
+            pool,
+            "UPDATE eventlog.partitions SET head = head + 1"
+            " WHERE partition = (SELECT min(partition) FROM eventlog.events)"
+            " RETURNING partition",
+        )
+
+        with pytest.raises(LogCorruptedError, match=f"Partition {partition} holds"):
+            await rebuild(pool, log, progress=ignored)
+
+        assert await snapshot(pool) == before
+
+    async def test_unreadable(self, pool: Pool, log: PostgresEventLog) -> None:
+        """An event that this version cannot read is named."""
+        event = await spoil(pool)
+
+        with pytest.raises(UnreadableEventError, match=event):
+            await rebuild(pool, log, progress=ignored)
+
+    async def test_in_use(
+        self, pool: Pool, log: PostgresEventLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Live tables that somebody never lets go of are not waited for for ever."""
+        monkeypatch.setattr("service.project.rebuild.LOCK_ATTEMPTS", 1)
+        monkeypatch.setattr("service.project.rebuild.LOCK_TIMEOUT", "10ms")
+        async with transaction(pool) as lent:
+            await lent.execute("LOCK read.orders IN ACCESS SHARE MODE")
+
+            with pytest.raises(ConflictError, match="keeps using"):
+                await rebuild(pool, log, progress=ignored)
+
+
+@pytest.mark.usefixtures("history")
+class TestWorkers:
+    @pytest.fixture(autouse=True)
+    def _long(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("service.project.rebuild.LONG", 0)
+
+    async def test_same(self, pool: Pool, log: PostgresEventLog, dsn: str) -> None:
+        """What other processes fill is what this one would."""
+        before = await snapshot(pool)
+        folding = partial(workers, dsn, count=2)
+
+        rebuilt = await rebuild(pool, log, progress=ignored, workers=folding)
+
+        assert rebuilt.differences == []
+        assert await snapshot(pool) == before
+
+    async def test_unreadable(
+        self, pool: Pool, log: PostgresEventLog, dsn: str
+    ) -> None:
+        """What they cannot read stops the rebuild, and they end with it."""
+        event = await spoil(pool)
+        folding = partial(workers, dsn, count=1)
+
+        with pytest.raises(UnreadableEventError, match=event):
+            await rebuild(pool, log, progress=ignored, workers=folding)
+
+        assert active_children() == []
+
+    async def test_killed(self, pool: Pool, log: PostgresEventLog, dsn: str) -> None:
+        """One that is killed stops the rebuild."""
+
+        @contextmanager
+        def doomed(limits: Limits) -> Iterator[Sequence[Filler]]:
+            with workers(dsn, limits, count=1) as fillers:
+                for process in active_children():
+                    process.kill()
+                yield fillers
+
+        with pytest.raises(UnavailableError, match="died"):
+            await rebuild(pool, log, progress=ignored, workers=doomed)
+
+
+@pytest.mark.usefixtures("history")
+class TestChanges:
+    async def test_counted_on(self, pool: Pool, log: PostgresEventLog) -> None:
+        """Who follows changes is told none again, and none that he has not seen is lost."""
+        before = await changes(pool)
+
+        await rebuild(pool, log, progress=ignored)
+
+        assert await changes(pool) == before
+
+    async def test_mended(self, pool: Pool, log: PostgresEventLog) -> None:
+        """Only an order that stood otherwise gets a new number."""
+        before, heads = await changes(pool)
+        async with transaction(pool) as lent:
+            await lent.execute(
+                "UPDATE read.orders SET status = 'wrong' WHERE order_id = '0001-01'"
+            )
+
+        await rebuild(pool, log, progress=ignored)
+
+        after, heads_after = await changes(pool)
+        partition, _ = before.pop("0001-01")
+        told = after.pop("0001-01")
+        assert after == before
+        assert told == (partition, heads[partition] + 1)
+        assert heads_after == heads | {partition: heads[partition] + 1}
+
+    async def test_ahead(self, pool: Pool, log: PostgresEventLog) -> None:
+        """Orders that the live projection had not come to are told as its next ones."""
+        before, heads = await changes(pool)
+        await live(log, "9999-01", LIFE)
+        await live(log, "0001-01", [*LIFE, status_reported("canceled")])
+
+        await rebuild(pool, log, progress=ignored)
+
+        after, heads_after = await changes(pool)
+        for order_id in ("9999-01", "0001-01"):
+            partition, change = after.pop(order_id)
+            assert heads.get(partition, 0) < change <= heads_after[partition]
+        del before["0001-01"]
+        assert after == before
+
+    async def test_during(self, pool: Pool, log: PostgresEventLog) -> None:
+        """What was told live during the rebuild keeps the number it was told under."""
+
+        class Busy(Through):
+            rounds = iter(range(2))
+
+            @override
+            async def heads(self) -> Mapping[int, int]:
+                number = next(self.rounds, None)
+                if number is not None:
+                    await live(log, f"8{number}-01", LIFE)
+                    await project_all(pool, log)
+                    self.told = await changes(pool)
+                return await log.heads()
+
+        busy = Busy(log)
+        await rebuild(pool, busy, progress=ignored)
+
+        assert await changes(pool) == busy.told
+
+    async def test_too_many(
+        self, pool: Pool, log: PostgresEventLog, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Where too many orders stood otherwise, all cursors are void instead."""
+        monkeypatch.setattr("service.project.rebuild.MOST_TOLD", 3)
+        horizon = load_sql("service.read", "horizon")
+        before = await value_of(pool, horizon.replace("$1", "now()"))
+        async with transaction(pool) as lent:
+            await lent.execute("UPDATE read.orders SET status = 'wrong'")
+
+        await rebuild(pool, log, progress=ignored)
+
+        assert await value_of(pool, horizon.replace("$1", "now()")) != before
+        assert await differences(pool, log) == []
 
 
 @pytest.mark.usefixtures("history")
@@ -283,11 +540,14 @@ class TestDifferences:
             ("DELETE FROM read.orders WHERE order_id = '0001-01'", ": missing"),
             (
                 (
-                    "INSERT INTO read.timeline SELECT stream_id, 99, type, title, "
-                    "summary, details, occurred_at, recorded_at "
+                    "INSERT INTO read.timeline SELECT stream_id, 99, entries "
                     "FROM read.timeline LIMIT 1"
                 ),
-                " 99: not in the log",
+                ": timeline differs",
+            ),
+            (
+                "UPDATE read.orders SET version = 1 WHERE order_id = '0001-01'",
+                ": at version 1, not 5",
             ),
         ],
     )
@@ -306,9 +566,10 @@ class TestDifferences:
         """A comparison changes nothing and may be repeated."""
         before = await snapshot(pool)
 
-        await differences(pool, log)
-        await differences(pool, log)
+        first = await compare(pool, log, progress=ignored)
+        await compare(pool, log, progress=ignored)
 
+        assert first.events == sum((await log.heads()).values())
         assert await snapshot(pool) == before
         assert await value_of(pool, "SELECT to_regnamespace('rebuilt')") is None
 
@@ -320,8 +581,22 @@ async def snapshot(pool: Pool) -> object:
             await lent.fetch(
                 "SELECT to_jsonb(o) - 'change' FROM read.orders o ORDER BY stream_id"
             ),
-            await lent.fetch("SELECT * FROM read.timeline ORDER BY stream_id, version"),
+            await lent.fetch(
+                "SELECT stream_id, string_agg(btrim(entries::text, '[]'), ',' ORDER BY"
+                " version) FROM read.timeline GROUP BY stream_id ORDER BY stream_id"
+            ),
         )
+
+
+async def changes(pool: Pool) -> tuple[dict[str, tuple[int, int]], dict[int, int]]:
+    """Return partition and number of change of each order, and the heads."""
+    async with connection(pool) as lent:
+        orders = await lent.fetch("SELECT order_id, partition, change FROM read.orders")
+        heads = await lent.fetch("SELECT partition, head FROM read.heads")
+    return (
+        {row["order_id"]: (row["partition"], row["change"]) for row in orders},
+        {row["partition"]: row["head"] for row in heads},
+    )
 
 
 async def shape(pool: Pool) -> object:

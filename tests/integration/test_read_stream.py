@@ -203,18 +203,29 @@ class TestReset:
         assert kind == "reset"
 
     async def test_rebuilt(self, api: Reading, pool: Pool) -> None:
-        """A rebuild makes connected clients read the list again, and goes on."""
+        """A rebuild is not noticed: nothing is told again, and the next change is."""
         await api.world.tell(status_reported("handling"))
         async with streaming(api) as events:
-            await events.next()
+            ready, seen = await events.next()
             await rebuild(pool, Emptied(), progress=lambda _done, _total: None)
-            kind, _ = await events.next()
             await api.world.tell(status_reported("handling"), order_id="after")
+            kind, order = await events.next()
 
-            _, order = await events.next()
+        assert (ready, seen) == ("ready", {})
+        assert (kind, order["order_id"]) == ("order", "after")
 
-        assert kind == "reset"
-        assert order["order_id"] == "after"
+    async def test_rebuilt_meanwhile(self, api: Reading, pool: Pool) -> None:
+        """Who comes back after a rebuild goes on from where the stream broke off."""
+        async with streaming(api) as events:
+            await events.next()
+            left_at = events.last_id
+        await rebuild(pool, Emptied(), progress=lambda _done, _total: None)
+        await api.world.tell(status_reported("handling"))
+
+        async with streaming(api, left_at) as events:
+            kinds = [(await events.next())[0], (await events.next())[0]]
+
+        assert kinds == ["ready", "order"]
 
 
 class TestEnd:
@@ -250,6 +261,9 @@ class Emptied:
 
     async def heads(self) -> dict[int, int]:
         return {}
+
+    async def check_gaps(self, gaps: object) -> None:
+        raise AssertionError(gaps)
 
     async def read_partitions(
         self, positions: object, *, each: int

@@ -19,12 +19,18 @@ from builders import (
     item,
     minutes,
     package,
+    personal_data_erased,
     report_courier_update,
     request_cancellation,
     status_reported,
     tracking_number_assigned,
 )
-from service.domain.commands import OrderCommand, ReportCourierUpdate, RequestHandling
+from service.domain.commands import (
+    ErasePersonalData,
+    OrderCommand,
+    ReportCourierUpdate,
+    RequestHandling,
+)
 from service.domain.decisions import decide
 from service.domain.facts import HandlingRequested, OrderFact
 from service.domain.order import fold
@@ -62,6 +68,7 @@ class TestUnknownOrder:
             assign_tracking_number(),
             report_courier_update(checkpoint()),
             request_cancellation(),
+            ErasePersonalData(),
         ],
     )
     def test_refused(self, command: OrderCommand) -> None:
@@ -339,3 +346,17 @@ class TestRequestCancellation:
         given = history(DETAILS, cancellation_requested(), call_refused("cancel"))
 
         assert when(request_cancellation(), given) == [cancellation_requested()]
+
+
+class TestErasePersonalData:
+    def test_first(self) -> None:
+        """It is told once the data is deleted, whatever the order's status."""
+        given = history(status_reported("canceled"))
+
+        assert when(ErasePersonalData(), given) == [personal_data_erased()]
+
+    def test_again(self) -> None:
+        """It is told once, whatever happened since."""
+        given = history(status_reported(), personal_data_erased(), details_fetched())
+
+        assert when(ErasePersonalData(), given) == []

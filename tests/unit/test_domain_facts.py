@@ -20,6 +20,7 @@ from builders import (
     invoice_issued,
     minutes,
     package,
+    personal_data_erased,
     status_reported,
     tracking_number_assigned,
 )
@@ -46,6 +47,7 @@ EXAMPLES: tuple[OrderFact, ...] = (
     call_succeeded(),
     call_refused(),
     call_parked(),
+    personal_data_erased(),
 )
 
 

@@ -1,16 +1,17 @@
 """From events to rows, without a database."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from builders import handling_requested, minutes, status_reported
+from builders import details_fetched, handling_requested, minutes, status_reported
 from events import append_of, new_event, stream
 from memory_log import MemoryEventLog
 from service.domain.facts import OrderFact
 from service.errors import UnreadableEventError
 from service.eventlog.records import Append, RecordedEvent
-from service.project.projection import project
+from service.project.projection import Projected, Told, project
 
 
 async def recorded(*facts: OrderFact) -> list[RecordedEvent]:
@@ -18,6 +19,10 @@ async def recorded(*facts: OrderFact) -> list[RecordedEvent]:
     events = [new_event(f"key-{n}", fact) for n, fact in enumerate(facts)]
     await log.append(Append(stream=stream(), events=events))
     return log.events
+
+
+def told(projected: Projected) -> list[Told]:
+    return [entry for entries in projected.entries.values() for entry in entries]
 
 
 class TestProject:
@@ -34,7 +39,7 @@ class TestProject:
 
         whole = project(events, {})
         assert second.trackings == whole.trackings
-        assert first.entries + second.entries == whole.entries
+        assert told(first) + told(second) == told(whole)
 
     async def test_repeated(self) -> None:
         """What is known already is left out, and not folded in again."""
@@ -43,7 +48,7 @@ class TestProject:
 
         again = project(events, known.trackings)
 
-        assert (again.trackings, again.last, again.entries) == ({}, {}, [])
+        assert (again.trackings, again.last, again.entries) == ({}, {}, {})
 
     async def test_streams_apart(self) -> None:
         """Orders in one batch do not touch each other."""
@@ -67,6 +72,15 @@ class TestProject:
         (tracking,) = project([late], {}).trackings.values()
 
         assert tracking.updated_at == minutes(99)
+
+    async def test_details(self) -> None:
+        """An entry holds the fact's own fields, without the order document."""
+        events = await recorded(details_fetched(), handling_requested())
+
+        details = [json.loads(entry.details) for entry in told(project(events, {}))]
+
+        assert details[0].keys() == {"hash"}
+        assert details[1] == {"requested_by": "start-handling policy"}
 
     async def test_unreadable(self) -> None:
         """A fact of a newer version is not skipped."""

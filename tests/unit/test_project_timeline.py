@@ -1,6 +1,5 @@
 """What a person reads about each fact."""
 
-import json
 from datetime import datetime
 
 import pytest
@@ -20,6 +19,7 @@ from builders import (
     invoice_issued,
     minutes,
     package,
+    personal_data_erased,
     status_reported,
     tracking_number_assigned,
 )
@@ -77,6 +77,7 @@ class TestEntry:
                 "Set aside: courier update",
                 "no answer for 24 hours",
             ),
+            (personal_data_erased(), "Personal data erased", None),
         ],
     )
     def test_words(self, fact: OrderFact, title: str, summary: str | None) -> None:
@@ -169,10 +170,3 @@ class TestEntry:
         )
 
         assert shown == ("Package of invoice 1 delivered", "courier: delivered")
-
-    def test_details_json(self) -> None:
-        """The details hold the fact's own fields, without the order document."""
-        entry = told(details_fetched())
-
-        assert entry is not None
-        assert json.loads(entry.details).keys() == {"hash"}

@@ -1,2 +1,2 @@
 -- Throw the rebuilt tables away.
-DROP SCHEMA rebuilt CASCADE
+DROP SCHEMA IF EXISTS rebuilt CASCADE

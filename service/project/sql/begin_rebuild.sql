@@ -1,2 +1,2 @@
--- Make empty tables beside the live ones; see the function in migrations/versions/0003_read.sql.
+-- Make empty tables beside the live ones; see the function in migrations/versions/0008_read_models.sql.
 SELECT read.begin_rebuild()

@@ -1,2 +1,2 @@
--- Put the rebuilt tables in the place of the live ones; see migrations/versions/0003_read.sql.
+-- Put the rebuilt tables in the place of the live ones; see migrations/versions/0008_read_models.sql.
 SELECT read.finish_rebuild()

@@ -1,9 +1,9 @@
 -- How far the read model is now: the cursor of somebody who has seen everything.
 --   $1 timestamptz  now
 --
--- A rebuild puts another table in the place of read.orders, where changes are counted
--- anew: the table's own number tells cursors of the one from those of the other.
-SELECT 'read.orders'::regclass::oid::bigint AS generation,
+-- A rebuild counts on where the tables before it ended. Where too much differs from them, and
+-- in a database that was restored, read.heads is in another file, which voids older cursors.
+SELECT pg_relation_filenode('read.heads')::bigint AS generation,
        array(SELECT h.partition FROM read.heads AS h ORDER BY h.partition) AS partitions,
        array(SELECT h.head FROM read.heads AS h ORDER BY h.partition) AS heads,
        ripened.ripens_at, ripened.stream_id

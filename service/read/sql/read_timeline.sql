@@ -1,6 +1,3 @@
--- What happened to one order, oldest first.
+-- What happened to one order, oldest first: arrays of entries as `service.project.rows` writes them.
 --   $1 uuid  stream id
-SELECT t.version, t.type, t.title, t.summary, t.details, t.occurred_at, t.recorded_at
-FROM read.timeline AS t
-WHERE t.stream_id = $1
-ORDER BY t.version
+SELECT t.entries FROM read.timeline AS t WHERE t.stream_id = $1 ORDER BY t.version
