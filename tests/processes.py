@@ -51,15 +51,18 @@ class Service:
 
 @contextmanager
 def running(
-    *arguments: str, settings: Mapping[str, str], output: Path
+    *arguments: str, settings: Mapping[str, str], output: Path, module: str = "service"
 ) -> Iterator[Service]:
-    """Run `order-tracking` with *arguments*; a failing test shows what it said."""
+    """Run `order-tracking` with *arguments*; a failing test shows what it said.
+
+    Another *module* may stand in its place.
+    """
     with (
         output.open("ab") as opened,
         subprocess.Popen(  # noqa: S603  # every word is ours
             (
                 *launch(OWN, signal.SIGKILL, ROOT),
-                *(sys.executable, "-m", "service", *arguments),
+                *(sys.executable, "-m", module, *arguments),
             ),
             env=environment(settings),
             stdin=subprocess.DEVNULL,

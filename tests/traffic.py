@@ -41,6 +41,7 @@ class Traffic:
     at_once: int
     rng: Random
     unwanted: set[str]
+    cancelled: float = CANCELLED
     placed: list[Order] = field(default_factory=list)
     _open: list[Order] = field(default_factory=list)
 
@@ -54,7 +55,7 @@ class Traffic:
 
     def _place(self) -> None:
         account = STORES[len(self.placed) % len(STORES)].account
-        is_unwanted = self.rng.random() < CANCELLED
+        is_unwanted = self.rng.random() < self.cancelled
         wish = Wish(fate="completed") if is_unwanted else None
         order = self.store.oms.place_order(account, wish)
         self.placed.append(order)
@@ -85,7 +86,13 @@ class Traffic:
 
 @asynccontextmanager
 async def traffic(
-    *, seed: int, speed: float, service_url: str, most: int, at_once: int
+    *,
+    seed: int,
+    speed: float,
+    service_url: str,
+    most: int,
+    at_once: int,
+    cancelled: float = CANCELLED,
 ) -> AsyncIterator[Traffic]:
     """Run a sandbox and let orders come in, for as long as the block runs."""
     unwanted: set[str] = set()
@@ -115,6 +122,7 @@ async def traffic(
             at_once=at_once,
             rng=Random(seed),
             unwanted=unwanted,
+            cancelled=cancelled,
         )
         placing = tasks.create_task(running.run())
         cancelling = tasks.create_task(

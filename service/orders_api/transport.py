@@ -22,6 +22,7 @@ from service.errors import (
     ThrottledError,
     UnreadableAnswerError,
 )
+from service.failpoints import reached
 from service.orders_api.answer import Answer, Operation
 from service.orders_api.failures import failure_of
 from service.orders_api.gate import Gate
@@ -99,7 +100,9 @@ class Transport:
         url = URL(self._base + _filled(operation, path or {}), encoded=True)
         await self._gate.enter()
         with self._observed(operation, path or {}, resend_count) as observed:
+            reached(f"{operation.method}.{operation.name}", "sending")
             answer = await self._exchange(operation, url, query=query, body=body)
+            reached(f"{operation.method}.{operation.name}", "answered")
             observed.status = answer.status
             self._judge(answer)
         return answer

@@ -19,6 +19,7 @@ from service.errors import (
 )
 from service.eventlog.ports import Clock, EventLog
 from service.eventlog.records import Append, Metadata, NewEvent
+from service.failpoints import reached
 from service.orders_api.receipt import Receipt
 from service.react import verdicts
 from service.react.calls import STATE_AFTER, Attempt, CallOutcome, ClaimedCall
@@ -86,7 +87,9 @@ class Caller:
             outcome = call.outcome or await self._outcome(call)
             if outcome is None:
                 return
+            reached("call.telling")
             await self._tell(call, outcome)
+            reached("call.told")
             await self._queue.settle(call, outcome, now=self._clock.now())
             _log.info(
                 "call settled",
@@ -138,7 +141,10 @@ class Caller:
         return await self._judged(sent, call, api=api, unsure=False)
 
     async def _look(self, api: OrdersApi, call: ClaimedCall) -> Verdict | None:
-        if await _is_done(api, call):
+        reached("call.looking")
+        is_found = await _is_done(api, call)
+        reached("call.looked")
+        if is_found:
             return verdicts.found_done(call, attempts=call.attempts)
         if self._clock.now() >= call.deadline:
             return verdicts.expired(call)
@@ -149,13 +155,16 @@ class Caller:
             raise FencedError(
                 f"The lease of call {call.call_id} ended before it was sent."
             )
+        reached("call.sending")
         try:
-            return verdicts.succeeded(call, await _send(api, call))
+            receipt = await _send(api, call)
         except CallRefusedError:
             # OMS003, for one, is what a repeated start-handling gets.
             if await _is_done(api, call):
                 return verdicts.found_done(call, attempts=call.attempts + 1)
             raise
+        reached("call.sent")
+        return verdicts.succeeded(call, receipt)
 
     async def _judged(
         self, asking: Awaitable[_V], call: ClaimedCall, *, api: OrdersApi, unsure: bool

@@ -11,6 +11,7 @@ import asyncpg
 from service.db import Connection, Pool, connection, load_sql, transaction
 from service.errors import FencedError
 from service.eventlog.records import StreamKey
+from service.failpoints import reached
 from service.react.breaker import BreakerState, Destination, Signal
 from service.react.calls import (
     OUTCOMES,
@@ -110,7 +111,7 @@ class CallQueue:
         On return the calls are durably marked as being sent.
         """
         until = now + LEASE
-        async with connection(self._pool) as lent:
+        async with connection(self._pool, "call.claim") as lent:
             rows = await lent.fetch(
                 _CLAIM,
                 [share.account for share in shares],
@@ -131,7 +132,7 @@ class CallQueue:
         Raises:
             FencedError: The lease was lost; somebody else has the call now.
         """
-        async with transaction(self._pool) as lent:
+        async with transaction(self._pool, "call.record") as lent:
             held = await lent.fetchval(_HOLD_LANE, call.stream_id, call.lease_token)
             # Even of a lost lease: the request was made.
             await lent.execute(_INSERT_ATTEMPT, *_attempt_columns(call, attempt))
@@ -162,9 +163,10 @@ class CallQueue:
         Raises:
             FencedError: The lease was lost; somebody else settles the call.
         """
-        async with transaction(self._pool) as lent:
+        async with transaction(self._pool, "call.settle") as lent:
             await _hold(lent, call)
             await lent.execute(_SETTLE, call.call_id, STATE_AFTER[outcome.type], now)
+            reached("call.lane-held")
             await lent.execute(_PASS_LANE, call.stream_id, now)
 
     async def depths(self) -> list[Depth]:

@@ -15,6 +15,7 @@ from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.codec import decode
 from service.eventlog.ports import Clock, EventLog
 from service.eventlog.records import Batch, Metadata, RecordedEvent
+from service.failpoints import reached
 from service.handler import CommandHandler
 from service.react.calls import NewCall
 from service.react.policies import (
@@ -74,10 +75,12 @@ class Reactor:
     async def handle(self, batch: Batch) -> None:
         """See `Consumer.handle`."""
         await self._command(batch.events)
+        reached("reaction.commanded")
         calls = await self._planned(batch.events)
-        async with transaction(self._pool) as lent:
+        async with transaction(self._pool, "reaction") as lent:
             if calls:
                 await enqueue(lent, calls, now=self._clock.now())
+                reached("reaction.enqueued")
             await save_positions(lent, batch)
         if calls:
             self._wake.set()

@@ -3,26 +3,22 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 from uuid import UUID
 
 import aiohttp
 import pytest
 import structlog
 
-import checker
+from aftermath import ended, let_time_pass, shown_orders, violations
 from conftest import PARTITIONS
 from eventually import eventually
 from processes import accounts, free_port, running
-from published import published
 from service.db import Pool
-from service.eventlog.records import RecordedEvent
 from service.eventlog.store import PostgresEventLog
-from service.project.rebuild import differences
 from service.publish.kafka import EventsTopic
 from traffic import STORES, Traffic, traffic
 
@@ -160,115 +156,13 @@ class TestKill:
                     service.kill()
                 await let_time_pass(pool)
             with serve(output=tmp_path / "service.log") as service:
-                await eventually(partial(ended, shops, pool), within=PATIENCE)
+                await eventually(partial(ended, shops, pool, topic), within=PATIENCE)
                 shown = await shown_orders(shops.http, url)
                 assert service.interrupt(within=10) == 0
             telling.cancel()
 
-            violations = [
-                *shops.desk.given_up,
-                *await unfinished(shops, pool),
-                *await set_aside(pool),
-                *await differences(pool, log),
-                *checked(shops, await all_events(log), await published(topic), shown),
-            ]
-        assert not violations, "\n".join([f"{len(violations)}:", *violations[:200]])
-
-
-async def let_time_pass(pool: Pool) -> None:
-    """Spare us the time for which a dead process holds its leases: seconds to minutes.
-
-    That they end by themselves is shown where leases and the queue of calls are tested.
-    """
-    await pool.execute("UPDATE eventlog.members SET expires_at = now()")
-    await pool.execute(
-        "UPDATE react.lanes SET next_at = now() WHERE lease_owner IS NOT NULL"
-    )
-
-
-async def ended(shops: Traffic, pool: Pool) -> bool:
-    """Say whether nothing is left to do, or something never will be done."""
-    return bool(shops.desk.given_up) or not await unfinished(shops, pool)
-
-
-async def unfinished(shops: Traffic, pool: Pool) -> list[str]:
-    """Return what has not come to its end, at the sandbox and in the service."""
-    found = {
-        "orders to place": shops.most - len(shops.placed),
-        "orders on their way": len(shops.unfinished()),
-        "papers on their way": shops.desk.busy,
-    }
-    if not any(found.values()):
-        found["items in the feed"] = await shops.untold()
-    if not any(found.values()):
-        found |= dict(await pool.fetchrow(UNHANDLED) or {})
-    return [f"unfinished: {count} {what}" for what, count in found.items() if count]
-
-
-UNHANDLED = """
-    SELECT (SELECT count(*) FROM react.lanes) AS "orders with calls to make",
-           (SELECT sum(p.head - coalesce(c.position, 0))::bigint
-            FROM unnest(ARRAY['details', 'orders', 'reactor', 'relay-0']) AS name
-            CROSS JOIN eventlog.partitions AS p
-            LEFT JOIN eventlog.checkpoints AS c
-                ON c.consumer = name AND c.partition = p.partition
-           ) AS "events to handle"
-"""
-
-
-async def set_aside(pool: Pool) -> list[str]:
-    """Return what the service keeps for a person to look at: there is no reason to."""
-    rows = await pool.fetch("""
-        SELECT concat_ws(' ', 'parked', consumer, stream_id, version, reason) AS line
-        FROM eventlog.parked_streams
-        UNION ALL
-        SELECT concat_ws(' ', 'quarantined', source, order_id, reason)
-        FROM ingest.quarantine
-    """)
-    return [row["line"] for row in rows]
-
-
-def checked(
-    shops: Traffic,
-    events: Sequence[RecordedEvent],
-    records: Sequence[Any],
-    shown: Sequence[dict[str, Any]],
-) -> list[str]:
-    """Compare what each part of the service holds with what the sandbox saw."""
-    ledger = shops.store.oms.ledger()
-    facts = checker.facts_of(events)
-    ours = {known.app_key for known in STORES}
-    return [
-        *checker.log_violations(events),
-        *checker.status_violations(ledger, facts),
-        *checker.paper_violations(shops.desk.accepted, facts),
-        *checker.call_violations(ledger, facts, ours=ours),
-        *checker.outcome_violations(facts),
-        *checker.repetitions(ledger, ours=ours),
-        *checker.topic_violations(events, records),
-        *checker.shown_violations(shops.placed, ledger, shown),
-    ]
-
-
-async def all_events(log: PostgresEventLog) -> list[RecordedEvent]:
-    found: list[RecordedEvent] = []
-    for partition, head in (await log.heads()).items():
-        found += await log.read_partitions({partition: 0}, each=head)
-    return found
-
-
-async def shown_orders(http: aiohttp.ClientSession, url: str) -> list[dict[str, Any]]:
-    """Page through all orders, as a client of the API does."""
-    found: list[dict[str, Any]] = []
-    query = {"limit": "200"}
-    while True:
-        async with http.get(f"{url}/v1/orders", params=query) as response:
-            response.raise_for_status()
-            page = await response.json()
-        found += page["items"]
-        if page["next"] is None:
-            return found
-        query["cursor"] = page["next"]
+            found = await violations(shops, pool, log, topic=topic, shown=shown)
+        assert not found, "\n".join([f"{len(found)}:", *found[:200]])
 
 
 async def tell_progress(shops: Traffic, pool: Pool) -> None:

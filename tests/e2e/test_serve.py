@@ -130,7 +130,9 @@ class TestServe:
             "serve", settings=settings, output=folder / "service.log"
         ) as service:
             await eventually(visitor.lives, within=PATIENCE)
-            await visitor.becomes('"status": "degraded"', '"missing": ["relay-0"]')
+            await visitor.becomes(
+                '"status": "degraded"', '"missing": ["relay-0", "state-0"'
+            )
             await log.append(ARRIVAL)
             await eventually(lambda: shown(visitor), within=PATIENCE)
             async with kafka(home) as started:

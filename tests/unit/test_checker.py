@@ -29,7 +29,6 @@ from sandbox_kit import bring
 from service.domain.facts import OrderFact
 from service.domain.stage import Stage, triggers
 from service.eventlog.records import Append, RecordedEvent
-from service.publish.contract import Contract, Message
 from service.sandbox.clock import ManualClock
 from service.sandbox.oms import Oms
 from service.sandbox.orders import Order
@@ -198,6 +197,14 @@ class TestCallViolations:
 
         assert line == "call refused: lost acme/1001-01 invoice"
 
+    def test_refused_again(self, events: list[RecordedEvent]) -> None:
+        """A refusal that a dead process heard is told once by the one after it."""
+        again = [entry("invoice", outcome="refused", code="1") for _ in range(2)]
+
+        lines = self.check(events, *again)
+
+        assert lines == ["call refused: lost acme/1001-01 invoice"]
+
 
 class TestOutcomeViolations:
     async def check(self, *facts: OrderFact) -> list[str]:
@@ -257,93 +264,6 @@ class TestRepetitions:
         refused = [entry("start-handling", outcome="refused")] * 2
 
         assert checker.repetitions(refused, ours=OURS) == []
-
-
-class TestLogViolations:
-    def test_agree(self, events: list[RecordedEvent]) -> None:
-        """Positions and versions that count from 1 are no violation."""
-        assert checker.log_violations(events) == []
-
-    def test_hole(self, events: list[RecordedEvent]) -> None:
-        """A missing event leaves a hole in its partition and its stream."""
-        assert checker.log_violations(without(events, 4)) == [
-            "partition 0: 5 comes after 3",
-            "stream acme/1001-01: 5 comes after 3",
-        ]
-
-    def test_missing_first(self, events: list[RecordedEvent]) -> None:
-        """The first event is missed as well."""
-        assert len(checker.log_violations(events[1:])) == 2
-
-    def test_position_twice(self, events: list[RecordedEvent]) -> None:
-        """A position that was handed out twice is found."""
-        events[4] = replace(events[4], position=4)
-
-        assert "partition 0: 4 comes after 4" in checker.log_violations(events)
-
-    def test_version_twice(self, events: list[RecordedEvent]) -> None:
-        """A version that was given twice is found."""
-        events[4] = replace(events[4], version=4)
-
-        assert "stream acme/1001-01: 4 comes after 4" in checker.log_violations(events)
-
-
-class TestTopicViolations:
-    def published(self, events: Sequence[RecordedEvent]) -> list[Message]:
-        contract = Contract("https://orders.example")
-        return [contract.message(event) for event in events]
-
-    def test_agree(self, events: list[RecordedEvent]) -> None:
-        """A topic that repeats the log is no violation."""
-        assert checker.topic_violations(events, self.published(events)) == []
-
-    @pytest.mark.parametrize("index", [0, 4, 9])
-    def test_lost(self, events: list[RecordedEvent], index: int) -> None:
-        """An event that was not published is found, wherever it stands."""
-        records = self.published(events)
-        del records[index]
-
-        lines = checker.topic_violations(events, records)
-
-        assert f"not published: partition 0 position {index + 1}" in lines
-
-    def test_twice(self, events: list[RecordedEvent]) -> None:
-        """An event that was published twice in a row is found."""
-        records = self.published(events)
-        records.insert(4, records[4])
-
-        assert checker.topic_violations(events, records) == [
-            "topic partition 0: 5 comes after 5"
-        ]
-
-    def test_reordered(self, events: list[RecordedEvent]) -> None:
-        """Events that changed places are found."""
-        records = self.published(events)
-        records[4], records[5] = records[5], records[4]
-
-        assert "topic partition 0: 6 comes after 4" in checker.topic_violations(
-            events, records
-        )
-
-    def test_elsewhere(self, events: list[RecordedEvent]) -> None:
-        """An event in another partition is lost in its own."""
-        records = self.published(events)
-        records[9] = records[9]._replace(partition=1)
-
-        lines = checker.topic_violations(events, records)
-
-        assert "not published: partition 0 position 10" in lines
-
-    @pytest.mark.parametrize(
-        "change", [{"data": "{}"}, {"version": 99}, {"stream": stream("1002-01")}]
-    )
-    def test_differs(self, events: list[RecordedEvent], change: dict[str, Any]) -> None:
-        """A message that is not its event is found."""
-        records = self.published([*events[:-1], replace(events[-1], **change)])
-
-        assert checker.topic_violations(events, records) == [
-            "published otherwise: acme/1001-01 version 10"
-        ]
 
 
 class TestShownViolations:
