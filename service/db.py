@@ -11,6 +11,7 @@ from alembic.config import Config
 from sqlalchemy import Connection as MigratingConnection
 
 from service.errors import DatabaseUnavailableError
+from service.failpoints import reached
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
@@ -20,10 +21,19 @@ Connection = asyncpg.pool.PoolConnectionProxy
 _LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    # The driver found the connection in a state that it cannot go on from.
+    asyncpg.InternalClientError,
+    # Shutdowns and crashes, and statements that somebody cancelled.
+    asyncpg.OperatorInterventionError,
+    # A full disk, no memory, too many connections.
+    asyncpg.InsufficientResourcesError,
+    # The disk fails, rather than being full.
+    asyncpg.PostgresSystemError,
+    # Deadlocks and the like: the same transaction may well succeed next time.
+    asyncpg.TransactionRollbackError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    # A primary that became a replica.
+    asyncpg.ReadOnlySQLTransactionError,
     # Whoever sets the server up may be a little later than we are.
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
@@ -41,13 +51,13 @@ def load_sql(package: str, name: str) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn a lost or refused connection into `DatabaseUnavailableError`."""
+    """Turn whatever is the server's fault, not ours, into `DatabaseUnavailableError`."""
     try:
         yield
     except _LOST as error:
         raise DatabaseUnavailableError(
-            f"PostgreSQL does not answer ({type(error).__name__}); "
-            "check ORDER_TRACKING_POSTGRES_DSN."
+            f"PostgreSQL does not answer, or cannot now ({type(error).__name__}); "
+            "check ORDER_TRACKING_POSTGRES_DSN and the server's log."
         ) from error
 
 
@@ -67,7 +77,7 @@ async def open_pool(dsn: str, *, size: int) -> AsyncIterator[Pool]:
             reset=_leave_as_it_is,
             server_settings={
                 "application_name": "order-tracking",
-                "idle_in_transaction_session_timeout": "60000",
+                "idle_in_transaction_session_timeout": "15000",
             },
         )
     try:
@@ -77,19 +87,37 @@ async def open_pool(dsn: str, *, size: int) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def connection(pool: Pool) -> AsyncIterator[Connection]:
-    """Lend a connection of *pool*, with lost connections translated."""
+async def connection(pool: Pool, point: str = "") -> AsyncIterator[Connection]:
+    """Lend a connection of *pool*, with lost connections translated.
+
+    *point* names its use where failpoints are (`service.failpoints`).
+    """
     with translated():
-        async with pool.acquire() as lent:
+        async with pool.acquire() as lent, _given_up_when_unusable(lent):
+            reached(point, "before")
             yield lent
+            reached(point, "after")
 
 
 @asynccontextmanager
-async def transaction(pool: Pool) -> AsyncIterator[Connection]:
-    """Lend a connection inside a transaction, with lost connections translated."""
+async def transaction(pool: Pool, point: str = "") -> AsyncIterator[Connection]:
+    """Lend a connection inside a transaction; see `connection`."""
     with translated():
-        async with pool.acquire() as lent, lent.transaction():
-            yield lent
+        async with pool.acquire() as lent, _given_up_when_unusable(lent):
+            async with lent.transaction():
+                yield lent
+                reached(point, "before-commit")
+            reached(point, "after-commit")
+
+
+@asynccontextmanager
+async def _given_up_when_unusable(lent: Connection) -> AsyncIterator[None]:
+    try:
+        yield
+    except asyncpg.InternalClientError:
+        # Else the pool would lend the same connection again and again.
+        lent.terminate()
+        raise
 
 
 def migrate(dsn: str) -> None:
@@ -97,8 +125,10 @@ def migrate(dsn: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["dsn"] = dsn
+    reached("migration.before")
     with translated():
         command.upgrade(config, "head")
+    reached("migration.after")
 
 
 def run_script(migrating: MigratingConnection, path: Path) -> None:
@@ -107,3 +137,4 @@ def run_script(migrating: MigratingConnection, path: Path) -> None:
     driver = migrating.connection.dbapi_connection
     # asyncpg prepares single statements only, unless it is asked directly.
     driver.run_async(lambda asyncpg_connection: asyncpg_connection.execute(script))  # type: ignore[union-attr]
+    reached("migration.script")
