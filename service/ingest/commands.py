@@ -11,6 +11,7 @@ from service.domain.commands import OrderCommand
 from service.errors import ConflictError, IdempotencyKeyReusedError, RejectedError
 from service.eventlog.ports import Clock, EventLog
 from service.eventlog.records import Metadata, RecordedEvent, StreamKey
+from service.failpoints import reached
 from service.handler import CommandHandler
 
 
@@ -76,6 +77,7 @@ class Commands:
                     actor=sent.actor,
                 ),
             )
+            reached("command.carried-out")
         except (RejectedError, ConflictError):
             earlier = self._earlier(sent, await self._log.read_stream(sent.stream))
             if earlier is None:

@@ -18,6 +18,7 @@ from service.errors import (
     ServiceError,
     UnavailableError,
     UnreadableAnswerError,
+    UnreadableCustomerDataError,
     UnreadableError,
     UnreadableOrderError,
 )
@@ -25,9 +26,11 @@ from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.codec import decode
 from service.eventlog.ports import Clock, EventLog
 from service.eventlog.records import Batch, RecordedEvent, StreamKey
+from service.failpoints import reached
 from service.ingest.document import SOURCE, DocumentRecorder
 from service.ingest.quarantine import Quarantine, Unreadable
 from service.orders_api.client import OrdersApi
+from service.private.store import CustomerStore
 from service.telemetry import context_of, links_to, meter, order_attributes, tracer
 
 IN_FLIGHT: Final = 16
@@ -58,11 +61,14 @@ class DetailsFetcher:
         log: EventLog,
         pool: Pool,
         quarantine: Quarantine,
+        customers: CustomerStore,
         clock: Clock,
         in_flight: int = IN_FLIGHT,
     ) -> None:
         self._accounts = apis.keys()
-        self._recorder = DocumentRecorder(apis, log=log, clock=clock)
+        self._recorder = DocumentRecorder(
+            apis, log=log, customers=customers, clock=clock
+        )
         self._pool = pool
         self._quarantine = quarantine
         self._room = asyncio.Semaphore(in_flight)
@@ -84,7 +90,8 @@ class DetailsFetcher:
                     group.create_task(self._fetch(events))
         except ExceptionGroup as failures:
             raise _most_telling(failures) from None
-        async with transaction(self._pool) as lent:
+        reached("details.fetched-all")
+        async with transaction(self._pool, "details") as lent:
             await save_positions(lent, batch)
 
     async def _fetch(self, causes: Sequence[RecordedEvent]) -> None:
@@ -111,6 +118,7 @@ class DetailsFetcher:
             CredentialsRefusedError,
             InvalidEventError,
             UnreadableAnswerError,
+            UnreadableCustomerDataError,
             UnreadableOrderError,
         ) as error:
             await self._set_aside(cause.stream, error)

@@ -11,7 +11,9 @@ from service.errors import ConcurrencyError
 from service.eventlog.codec import decode
 from service.eventlog.ports import Clock, EventLog
 from service.eventlog.records import Append, Metadata, NewEvent, RecordedEvent
+from service.failpoints import reached
 from service.orders_api.client import OrdersApi
+from service.private.store import CustomerStore
 
 SOURCE: Final = "details"
 
@@ -32,43 +34,61 @@ class DocumentRecorder:
     """
 
     def __init__(
-        self, apis: Mapping[str, OrdersApi], *, log: EventLog, clock: Clock
+        self,
+        apis: Mapping[str, OrdersApi],
+        *,
+        log: EventLog,
+        customers: CustomerStore,
+        clock: Clock,
     ) -> None:
         self._apis = apis
         self._log = log
+        self._customers = customers
         self._clock = clock
 
     async def record(self, cause: RecordedEvent) -> bool:
         """Record the document of the order to which *cause* happened; say if it is new.
 
+        Its persons are kept apart from it, and after it: when that fails, the document
+        is recorded all the same, and a repetition brings the rest.
+
         Raises:
             OrdersApiError: See its subclass.
             UnreadableOrderError: VTEX gave something that is no order.
+            UnreadableCustomerDataError: The known customer data does not decrypt.
             ConcurrencyError: Others kept writing to the order.
         """
         for attempt in range(1, ATTEMPTS + 1):
             recorded = await self._log.read_stream(cause.stream)
-            known = _known(recorded)
-            document = await self._document(cause)
-            found = document_hash(document)
-            if found == known.hash:
-                return False
-            event = self._event(document, found, cause=cause, known=known)
-            append = Append(
-                stream=cause.stream, events=[event], expected=recorded[-1].version
-            )
+            account, order_id = cause.stream
+            order = await self._apis[account].get_order(order_id)
+            reached("details.fetched")
             try:
-                await self._log.append(append)
+                new = await self._append(normalise(order), recorded, cause=cause)
+                reached("details.appended")
             except ConcurrencyError:
                 if attempt == ATTEMPTS:
                     raise
             else:
-                return True
+                await self._customers.keep(cause.stream, order)
+                return new
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    async def _document(self, cause: RecordedEvent) -> OrderDocument:
-        account, order_id = cause.stream
-        return normalise(await self._apis[account].get_order(order_id))
+    async def _append(
+        self,
+        document: OrderDocument,
+        recorded: Sequence[RecordedEvent],
+        *,
+        cause: RecordedEvent,
+    ) -> bool:
+        known, found = _known(recorded), document_hash(document)
+        if found == known.hash:
+            return False
+        event = self._event(document, found, cause=cause, known=known)
+        await self._log.append(
+            Append(stream=cause.stream, events=[event], expected=recorded[-1].version)
+        )
+        return True
 
     def _event(
         self,

@@ -10,6 +10,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 
 from service.errors import UnavailableError, UnreadableNotificationError
+from service.failpoints import reached
 from service.ingest.intake import Intake
 from service.ingest.notifications import Notification
 from service.orders_api.client import OrdersApi
@@ -43,11 +44,13 @@ class Feed:
         """
         with tracer.start_as_current_span("poll feed") as span:
             items = await self._api.retrieve_feed(LOT)
+            reached("feed.taken")
             span.set_attribute("order_tracking.items", len(items))
             works = self._works(items, trace.Link(span.get_span_context()))
             async with asyncio.TaskGroup() as group:
                 tries = [group.create_task(_tried(work.storing)) for work in works]
             failures = [attempt.result() for attempt in tries]
+            reached("feed.stored")
             handles = [
                 handle
                 for work, failure in zip(works, failures, strict=True)
@@ -56,6 +59,7 @@ class Feed:
             ]
             if handles:
                 await self._api.commit_feed(handles)
+                reached("feed.committed")
         for failure in filter(None, failures):
             raise failure
         return len(items)

@@ -1,4 +1,4 @@
-"""What merchants and carriers tell by REST: endpoints that turn bodies into commands."""
+"""What is asked for by REST: endpoints that turn requests into commands."""
 
 from collections.abc import Awaitable, Callable, Collection
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from service.ingest.bodies import (
     TrackingNumberBody,
 )
 from service.ingest.commands import Commands, Outcome, Sent
+from service.ingest.erasure import Eraser
 from service.web import CALLER, Endpoint, json_response
 
 IDEMPOTENCY_KEY: Final = "Idempotency-Key"
@@ -85,7 +86,7 @@ class CommandRoutes:
         self, request: web.Request, body: BaseModel, command: OrderCommand
     ) -> web.Response:
         sent = Sent(
-            stream=self._stream(request),
+            stream=self._followed(request),
             command=command,
             operation=request.path,
             body=body,
@@ -96,14 +97,45 @@ class CommandRoutes:
         status = HTTPStatus.ACCEPTED if followed else HTTPStatus.OK
         return json_response(outcome, status=status)
 
-    def _stream(self, request: web.Request) -> StreamKey:
-        stream = StreamKey(
-            request.match_info["account"], request.match_info["order_id"]
-        )
-        # PostgreSQL has no NUL, so no order has one.
-        if stream.account not in self._accounts or not stream.order_id.isprintable():
+    def _followed(self, request: web.Request) -> StreamKey:
+        stream = _stream(request)
+        if stream.account not in self._accounts:
             raise OrderNotFoundError
         return stream
+
+
+def erasure_endpoint(eraser: Eraser) -> Endpoint:
+    """Return the endpoint that erases personal data, whosever account it is."""
+
+    async def erase(request: web.Request) -> web.Response:
+        """Done when it answers, and for good; harmless to repeat."""
+        stream = _stream(request)
+        actor = request.get(CALLER)
+        erased = await eraser.erase(stream, source="api", actor=actor)
+        return json_response(
+            Outcome(
+                account=stream.account,
+                order_id=stream.order_id,
+                version=erased.version,
+            )
+        )
+
+    return Endpoint(
+        method="DELETE",
+        path=f"{_ORDER}/customer",
+        handler=erase,
+        summary="Erase the personal data of an order",
+        answer=Outcome,
+        errors=(HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+    )
+
+
+def _stream(request: web.Request) -> StreamKey:
+    stream = StreamKey(request.match_info["account"], request.match_info["order_id"])
+    # PostgreSQL has no NUL, so no order has one.
+    if not all(part.isprintable() for part in stream):
+        raise OrderNotFoundError
+    return stream
 
 
 def _endpoint(

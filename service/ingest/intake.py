@@ -8,6 +8,7 @@ from service.domain.facts import StatusSource
 from service.domain.statuses import KNOWN_STATUSES
 from service.errors import InvalidEventError
 from service.eventlog.ports import Clock, EventLog
+from service.failpoints import reached
 from service.ingest.notifications import Notification, append_of
 from service.ingest.quarantine import Quarantine, Unreadable
 from service.telemetry import meter
@@ -59,6 +60,7 @@ class Intake:
                 content = notification.model_dump_json().encode()
                 await self.set_aside(content, source=source, reason=str(error))
             return
+        reached("feed.appended")
         labels = {"account": self.account, "source": source}
         _notifications.add(appended.new, labels | {"outcome": "new"})
         if appended.new:

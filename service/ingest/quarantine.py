@@ -9,12 +9,14 @@ import structlog
 from service.db import Pool, connection, load_sql
 from service.domain.facts import StatusSource
 from service.eventlog.ports import Clock
+from service.eventlog.records import StreamKey
 from service.telemetry import meter
 
 LARGEST_RAW: Final = 64 * 1024
 """Bytes that are kept of one input."""
 
 _KEEP = load_sql("service.ingest", "quarantine")
+_CLEAR = load_sql("service.ingest", "clear_quarantine")
 
 _log = structlog.get_logger()
 _quarantined = meter.create_counter(
@@ -84,3 +86,12 @@ class PostgresQuarantine:
             reason=unreadable.reason,
             **labels,
         )
+
+    async def clear(self, stream: StreamKey) -> None:
+        """Delete what is kept of an order, even where only its content names it.
+
+        Raises:
+            DatabaseUnavailableError: Try again later.
+        """
+        async with connection(self._pool) as lent:
+            await lent.execute(_CLEAR, *stream)

@@ -1,7 +1,7 @@
 """Reading orders at VTEX when something happened to them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -20,14 +20,23 @@ from conftest import ManualClock
 from events import new_event
 from ingest_kit import MemoryQuarantine
 from memory_log import MemoryEventLog
+from private_kit import MARK, customer_store, marked_order, master_key
 from service.db import Pool, connection
 from service.domain.facts import OrderDetailsFetched, OrderFact
-from service.errors import FencedError, UnavailableError
+from service.errors import (
+    DatabaseUnavailableError,
+    FencedError,
+    PersonalDataErasedError,
+    UnavailableError,
+)
 from service.eventlog.checkpoints import load_positions
 from service.eventlog.codec import decode
 from service.eventlog.records import Append, Appended, Batch, RecordedEvent, StreamKey
 from service.ingest.details import DetailsFetcher
 from service.orders_api.client import OrdersApi
+from service.private.customer import customer_data
+from service.private.keys import KeyRing
+from service.private.store import CustomerStore
 from service.telemetry import tracer
 from spans_kit import recorded_spans
 from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
@@ -35,6 +44,7 @@ from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
 pytestmark = pytest.mark.postgres
 
 GET = "GET /api/oms/pvt/orders/{}"
+ORDER = StreamKey("acme", "1-01")
 
 
 @pytest_asyncio.fixture
@@ -68,7 +78,12 @@ def fetcher(
     clock: ManualClock,
 ) -> DetailsFetcher:
     return DetailsFetcher(
-        {"acme": api}, log=events, pool=pool, quarantine=quarantine, clock=clock
+        {"acme": api},
+        log=events,
+        pool=pool,
+        quarantine=quarantine,
+        customers=customer_store(pool, clock, "k1"),
+        clock=clock,
     )
 
 
@@ -252,6 +267,117 @@ class TestHandle:
         assert len(fetched(events)) == 40
 
 
+class TestCustomerData:
+    async def test_kept_apart(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        pool: Pool,
+        clock: ManualClock,
+    ) -> None:
+        """The persons of an order are kept beside the log, and kept up to date."""
+        vtex.on(GET.format("1-01"), Reply(200, marked_order()), order())
+        customers = customer_store(pool, clock, "k1")
+
+        await fetcher.handle(batch(await happens(events, status_reported())))
+        assert await customers.load(ORDER) == customer_data(marked_order())
+        assert MARK not in repr(events.events)
+
+        await fetcher.handle(batch(await happens(events, status_reported("invoice"))))
+        assert (await customers.load(ORDER)).profile.first_name == "Ana"
+
+    async def test_erased_order(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        pool: Pool,
+        clock: ManualClock,
+    ) -> None:
+        """Of an erased order the document is recorded, and never its persons."""
+        vtex.on(GET.format("1-01"), order())
+        customers = customer_store(pool, clock, "k1")
+        await customers.erase(ORDER)
+
+        await fetcher.handle(batch(await happens(events, status_reported())))
+
+        assert fetched(events) == ["handling"]
+        with pytest.raises(PersonalDataErasedError):
+            await customers.load(ORDER)
+
+    async def test_away_for_a_moment(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        api: OrdersApi,
+        events: MemoryEventLog,
+        pool: Pool,
+        quarantine: MemoryQuarantine,
+        clock: ManualClock,
+    ) -> None:
+        """When the persons cannot be kept the document is, and the batch comes again."""
+
+        class Away(CustomerStore):
+            away = True
+
+            @override
+            async def keep(
+                self, stream: StreamKey, order: Mapping[str, object]
+            ) -> None:
+                if self.away:
+                    raise DatabaseUnavailableError
+                await super().keep(stream, order)
+
+        vtex.on(GET.format("1-01"), order())
+        customers = Away(pool, keys=KeyRing([master_key()]), clock=clock)
+        fetcher = DetailsFetcher(
+            {"acme": api},
+            log=events,
+            pool=pool,
+            quarantine=quarantine,
+            customers=customers,
+            clock=clock,
+        )
+        given = await happens(events, status_reported())
+
+        with pytest.raises(DatabaseUnavailableError):
+            await fetcher.handle(batch(given))
+        assert fetched(events) == ["handling"]
+        assert await fetcher.resume([0]) == {0: 0}
+
+        customers.away = False
+        await fetcher.handle(batch(given))
+        assert fetched(events) == ["handling"]
+        assert (await customers.load(ORDER)).profile.first_name == "Ana"
+
+    async def test_missing_key(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        pool: Pool,
+        quarantine: MemoryQuarantine,
+        clock: ManualClock,
+    ) -> None:
+        """An order whose master key is gone is set aside; its document is recorded."""
+        vtex.on(GET.format("1-01"), order())
+        vtex.on(GET.format("2-01"), order(order_id="2-01"))
+        await customer_store(pool, clock, "lost").keep(ORDER, marked_order())
+        await happens(events, status_reported())
+        await happens(events, status_reported(), order_id="2-01")
+
+        await fetcher.handle(batch(list(events.events)))
+
+        (kept,) = quarantine.kept
+        assert "'lost'; add it to ORDER_TRACKING_MASTER_KEYS" in kept.reason
+        assert (kept.order_id, kept.raw) == ("1-01", None)
+        assert fetched(events) == ["handling", "handling"]
+        other = await customer_store(pool, clock, "k1").load(StreamKey("acme", "2-01"))
+        assert other.profile.first_name == "Ana"
+
+
 class TestTrouble:
     async def test_unknown_to_vtex(
         self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
@@ -377,7 +503,12 @@ class TestTrouble:
 
         def reader(log: MemoryEventLog) -> DetailsFetcher:
             return DetailsFetcher(
-                {"acme": api}, log=log, pool=pool, quarantine=quarantine, clock=clock
+                {"acme": api},
+                log=log,
+                pool=pool,
+                quarantine=quarantine,
+                customers=customer_store(pool, clock, "k1"),
+                clock=clock,
             )
 
         async with asyncio.TaskGroup() as group:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from eventually import eventually
 from ingest_kit import statuses
+from private_kit import customer_store
 from service.clock import SystemClock
 from service.db import Pool
 from service.domain.facts import OrderDetailsFetched
@@ -89,6 +90,7 @@ class TestIngest:
                 log=log,
                 pool=pool,
                 quarantine=PostgresQuarantine(pool, clock=SystemClock()),
+                customers=customer_store(pool, SystemClock()),
                 clock=SystemClock(),
             )
             following = Subscription(
