@@ -12,7 +12,13 @@ from service.errors import ServiceError
 import service.cli.running
 import service.cli.database
 import service.cli.rebuilding
+import service.cli.projecting
+import service.cli.auditing
+import service.cli.archiving
 import service.cli.calls
+import service.cli.parked
+import service.cli.privacy
+import service.cli.publishing
 import service.cli.stages  # noqa: F401
 # isort: on
 

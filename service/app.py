@@ -14,8 +14,10 @@ from service.clock import SystemClock
 from service.config import Role, Settings
 from service.db import open_pool
 from service.errors import InvalidSettingsError, UnavailableError
+from service.eventlog.ports import Clock
 from service.eventlog.store import create_partitions, make_months, open_log
 from service.eventlog.wake import Wake
+from service.failpoints import reached
 from service.orders_api.client import OrdersApi
 from service.orders_api.gate import Gate
 from service.orders_api.transport import open_session
@@ -41,15 +43,21 @@ async def serve(
     roles: Collection[Role],
     *,
     spans: SpanMemory | None = None,
+    clock: Clock | None = None,
+    parts: Sequence[Callable[[House], Running]] = (),
     ready: Callable[[], None] = lambda: None,
 ) -> None:
     """Run *roles* until cancelled, waiting for whatever is away; *ready* is told once.
 
+    *parts* are what runs beside them.
+    The time is the system's unless a *clock* is given.
+
     Raises:
         InvalidSettingsError: A setting is missing or does not fit the log.
     """
-    async with _house(settings, spans) as house:
+    async with _house(settings, spans, clock or SystemClock()) as house:
         running = [ROLES[role](house) for role in dict.fromkeys(roles)]
+        running += [part(house) for part in parts]
         async with _listening(settings, running), asyncio.TaskGroup() as tasks:
             tasks.create_task(house.wake.run())
             await _prepare(house)
@@ -57,11 +65,14 @@ async def serve(
             for part in running:
                 for loop in part.loops:
                     tasks.create_task(loop())
+            reached("start.running")
             ready()
 
 
 @asynccontextmanager
-async def _house(settings: Settings, spans: SpanMemory | None) -> AsyncIterator[House]:
+async def _house(
+    settings: Settings, spans: SpanMemory | None, clock: Clock
+) -> AsyncIterator[House]:
     if settings.postgres_dsn is None:
         raise InvalidSettingsError(
             "Set ORDER_TRACKING_POSTGRES_DSN, or run `order-tracking demo`, "
@@ -81,7 +92,7 @@ async def _house(settings: Settings, spans: SpanMemory | None) -> AsyncIterator[
             pool=pool,
             log=log,
             wake=wake,
-            clock=SystemClock(),
+            clock=clock,
             member=UUID(bytes=secrets.token_bytes(16)),
             apis={
                 account.name: OrdersApi(
@@ -120,6 +131,7 @@ async def _listening(
                 f"Port {settings.http_port} of {settings.http_host} cannot be listened "
                 f"on ({error.strerror}); set ORDER_TRACKING_HTTP_PORT to another."
             ) from error
+        reached("start.listening")
         yield
     finally:
         await runner.cleanup()

@@ -1,5 +1,6 @@
 """Settings of the service: read once from the environment, frozen, unknown names refused."""
 
+import base64
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -11,13 +12,17 @@ from pydantic import (
     HttpUrl,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from service import failpoints
 from service.errors import InvalidSettingsError
 
 PREFIX = "ORDER_TRACKING_"
+
+MASTER_KEY_BYTES = 32
 
 Role = Literal["ingest", "publish", "project", "react", "read"]
 ROLES: tuple[Role, ...] = ("ingest", "publish", "project", "react", "read")
@@ -55,6 +60,32 @@ class ApiKey(BaseModel):
     )
 
 
+class MasterKey(BaseModel):
+    """A key that wraps the keys of the orders' customer data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = Field(
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Stands beside what the key wraps; never used for another key.",
+    )
+    key: SecretStr = Field(description="32 random bytes in base64.")
+
+    @field_validator("key")
+    @classmethod
+    def _is_long_enough(cls, key: SecretStr) -> SecretStr:
+        if len(_decoded(key)) != MASTER_KEY_BYTES:
+            raise ValueError(
+                f"must be {MASTER_KEY_BYTES} bytes in base64; "
+                "`openssl rand -base64 32` makes some"
+            )
+        return key
+
+    @property
+    def secret(self) -> bytes:
+        return _decoded(self.key)
+
+
 class Settings(BaseModel):
     """Everything that can be set, one environment variable `ORDER_TRACKING_<NAME>` each."""
 
@@ -72,6 +103,11 @@ class Settings(BaseModel):
     kafka_replication_factor: Annotated[int, Field(ge=1, le=9)] = Field(
         1, description="Replicas of the topics that the service creates."
     )
+    kafka_transactions: bool = Field(
+        True,
+        description="Publish in transactions: exactly once. Without them, for clusters "
+        "that forbid them, a process that was paused may publish a batch twice.",
+    )
     partitions: Annotated[int, Field(ge=1, le=512)] = Field(
         16, description="Partitions of the log and the topics; fixed at creation."
     )
@@ -80,6 +116,11 @@ class Settings(BaseModel):
     )
     api_keys: tuple[ApiKey, ...] = Field(
         (), description="JSON list of `{name, sha256}` that may use the REST API."
+    )
+    master_keys: tuple[MasterKey, ...] = Field(
+        (),
+        description="JSON list of `{id, key}`: the first encrypts customer data, "
+        "the others still decrypt; without any, none is kept.",
     )
     http_host: str = Field("127.0.0.1", description="Address the REST API listens on.")
     http_port: Annotated[int, Field(ge=0, le=65535)] = Field(
@@ -113,12 +154,33 @@ class Settings(BaseModel):
         5000, description="Most requests to VTEX a minute, per account and process."
     )
 
+    retention_months: Annotated[int, Field(ge=1)] = Field(
+        24, description="Whole months that orders stay before `archive` takes them."
+    )
+    archive_folder: Path | None = Field(
+        None, description="Where `archive` writes its files, unless told otherwise."
+    )
+
     @model_validator(mode="after")
     def _accounts_are_distinct(self) -> Self:
         names = [account.name for account in self.accounts]
         if len(set(names)) != len(names):
             raise ValueError("two accounts have the same name")
         return self
+
+    @model_validator(mode="after")
+    def _master_keys_are_distinct(self) -> Self:
+        ids = [key.id for key in self.master_keys]
+        if len(set(ids)) != len(ids):
+            raise ValueError("two master keys have the same id")
+        return self
+
+
+def _decoded(key: SecretStr) -> bytes:
+    try:
+        return base64.b64decode(key.get_secret_value(), validate=True)
+    except ValueError:
+        return b""
 
 
 class _Environment(Settings, BaseSettings):
@@ -132,6 +194,7 @@ def settings_from_env() -> Settings:
         InvalidSettingsError: Names every unknown or unusable setting.
     """
     known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known.add(failpoints.VARIABLE)
     unknown = sorted(
         name for name in os.environ if name.startswith(PREFIX) and name not in known
     )
@@ -140,6 +203,10 @@ def settings_from_env() -> Settings:
             f"Unknown setting {', '.join(unknown)}; "
             "docs/reference/configuration.md lists all."
         )
+    try:
+        failpoints.arm(os.environ.get(failpoints.VARIABLE))
+    except ValueError as error:
+        raise InvalidSettingsError(f"{failpoints.VARIABLE}: {error}.") from None
     try:
         return _Environment()
     except SettingsError as error:

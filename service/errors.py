@@ -8,8 +8,12 @@ ServiceError
 │   ├── InvalidInvoiceError
 │   ├── InvalidCourierUpdateError
 │   ├── NothingToReplayError
+│   ├── NothingSetAsideError
+│   ├── CustomerDataNotFoundError
+│   ├── PersonalDataErasedError
 │   ├── InvalidSettingsError
 │   ├── InvalidEventError
+│   ├── MonthInUseError
 │   ├── UnreadableNotificationError
 │   └── IdempotencyKeyReusedError
 ├── ConflictError               reload and decide again
@@ -30,8 +34,11 @@ ServiceError
 └── UnreadableError             stop and page: we hold what we cannot read
     ├── UnreadableOrderError
     ├── UnreadableEventError
+    ├── UnreadableCustomerDataError
     ├── LogCorruptedError
-    └── TopicAheadError
+    ├── UnreadableArchiveError
+    ├── TopicAheadError
+    └── TopicGapError
 """
 
 
@@ -86,6 +93,24 @@ class NothingToReplayError(RejectedError):
     code = "nothing-to-replay"
 
 
+class NothingSetAsideError(RejectedError):
+    """No such stream is set aside; see docs/howto/replay-what-was-set-aside.md."""
+
+    code = "nothing-set-aside"
+
+
+class CustomerDataNotFoundError(RejectedError):
+    """No customer data is kept of this order; see docs/explanation/personal-data.md."""
+
+    code = "customer-data-not-found"
+
+
+class PersonalDataErasedError(RejectedError):
+    """The order's personal data was erased, and is not taken again."""
+
+    code = "personal-data-erased"
+
+
 class InvalidSettingsError(RejectedError):
     """A setting is wrong; see docs/reference/configuration.md."""
 
@@ -96,6 +121,12 @@ class InvalidEventError(RejectedError):
     """An event cannot be stored as it is."""
 
     code = "invalid-event"
+
+
+class MonthInUseError(RejectedError):
+    """A month cannot leave the log yet; see docs/howto/archive-and-restore.md."""
+
+    code = "month-in-use"
 
 
 class UnreadableNotificationError(RejectedError):
@@ -176,16 +207,34 @@ class UnreadableEventError(UnreadableError):
     code = "unreadable-event"
 
 
+class UnreadableCustomerDataError(UnreadableError):
+    """Customer data does not decrypt; check ORDER_TRACKING_MASTER_KEYS."""
+
+    code = "unreadable-customer-data"
+
+
 class LogCorruptedError(UnreadableError):
     """The positions of a partition have a hole; see docs/explanation/ordering-and-delivery.md."""
 
     code = "log-corrupted"
 
 
+class UnreadableArchiveError(UnreadableError):
+    """An archived month is damaged, or of a newer version; nothing of it was restored."""
+
+    code = "unreadable-archive"
+
+
 class TopicAheadError(UnreadableError):
     """The topic holds events that the log does not; see docs/reference/topics.md."""
 
     code = "topic-ahead"
+
+
+class TopicGapError(UnreadableError):
+    """The topic lacks events that a read side needs; see docs/howto/run-several-machines.md."""
+
+    code = "topic-gap"
 
 
 class OrdersApiError(ServiceError):

@@ -9,6 +9,7 @@ from service.errors import ConcurrencyError
 from service.eventlog.codec import decode
 from service.eventlog.ports import EventLog
 from service.eventlog.records import Append, Appended, Metadata, NewEvent, StreamKey
+from service.failpoints import reached
 
 ATTEMPTS = 5
 """Decisions taken anew when others write to the same order at the same time."""
@@ -43,6 +44,7 @@ class CommandHandler:
             facts = decide(command, fold(decode(event) for event in recorded))
             if not facts:
                 return None
+            reached("command.decided")
             append = Append(
                 stream=stream,
                 events=[

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from random import SystemRandom
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +12,6 @@ from aiohttp import web
 
 from service.config import Role, Settings
 from service.db import Pool
-from service.errors import InvalidSettingsError
 from service.eventlog.ports import Clock, Consumer
 from service.eventlog.store import PostgresEventLog
 from service.eventlog.subscription import Subscription
@@ -20,14 +20,23 @@ from service.handler import CommandHandler
 from service.ingest import hook
 from service.ingest.commands import Commands
 from service.ingest.details import DetailsFetcher
-from service.ingest.http import CommandRoutes
+from service.ingest.erasure import Eraser
+from service.ingest.http import CommandRoutes, erasure_endpoint
 from service.ingest.intake import Intake
 from service.ingest.poller import FeedPoller
 from service.ingest.quarantine import PostgresQuarantine
 from service.orders_api.client import OrdersApi
+from service.private.keys import KeyRing
+from service.private.store import CustomerStore
+from service.project.from_kafka import KafkaProjector
 from service.project.orders import OrdersProjector
+from service.publish.asyncapi import asyncapi_endpoint
+from service.publish.auditor import Auditor
+from service.publish.content import Events, States
 from service.publish.contract import Contract
-from service.publish.kafka import EventsTopic
+from service.publish.dead_letters import DeadLetters, DeadLetterTopic
+from service.publish.follower import TopicFollower
+from service.publish.kafka import EventsTopic, StateTopic
 from service.publish.relay import Relay
 from service.react.caller import Caller
 from service.react.history import calls_of
@@ -57,6 +66,11 @@ class House:
     member: UUID
     apis: dict[str, OrdersApi]
     spans: SpanMemory | None
+
+    @property
+    def customers(self) -> CustomerStore:
+        keys = KeyRing(self.settings.master_keys)
+        return CustomerStore(self.pool, keys=keys, clock=self.clock)
 
     def follow(
         self,
@@ -104,9 +118,13 @@ def _ingest(house: House) -> Running:
             log=house.log,
             pool=house.pool,
             quarantine=quarantine,
+            customers=house.customers,
             clock=house.clock,
         ),
         batch_size=128,
+    )
+    eraser = Eraser(
+        house.log, customers=house.customers, quarantine=quarantine, clock=house.clock
     )
     pollers = [
         FeedPoller(house.apis[account.name], intake)
@@ -117,6 +135,7 @@ def _ingest(house: House) -> Running:
         endpoints=[
             *hook.endpoints(zip(accounts, intakes, strict=True)),
             *CommandRoutes(commands, accounts=house.apis.keys()).endpoints(),
+            erasure_endpoint(eraser),
         ],
         loops=[details.run, *(poller.run for poller in pollers)],
         checks=[_follows(details)],
@@ -124,34 +143,46 @@ def _ingest(house: House) -> Running:
 
 
 def _publish(house: House) -> Running:
-    settings = house.settings
-    if settings.kafka_bootstrap_servers is None:
-        raise InvalidSettingsError(
-            "The role publish needs ORDER_TRACKING_KAFKA_BOOTSTRAP_SERVERS; "
-            "leave the role out, or run `order-tracking demo` for a broker of its own."
+    contract = Contract(house.settings.service_url)
+    relays = [
+        Relay(
+            topic,
+            content,
+            log=house.log,
+            pool=house.pool,
+            clock=house.clock,
+            transactions=house.settings.kafka_transactions,
         )
-    topic = EventsTopic(
-        servers=settings.kafka_bootstrap_servers,
-        prefix=settings.kafka_topic_prefix,
-        partitions=settings.partitions,
-        replication_factor=settings.kafka_replication_factor,
-    )
-    relay = Relay(
-        topic,
-        log=house.log,
+        for topic, content in (
+            (EventsTopic.of(house.settings), Events(contract)),
+            (StateTopic.of(house.settings), States(contract, log=house.log)),
+        )
+    ]
+    following = [
+        house.follow(relay, [range(house.settings.partitions)], batch_size=5000)
+        for relay in relays
+    ]
+
+    auditor = Auditor(
+        EventsTopic.of(house.settings),
         pool=house.pool,
-        contract=Contract(settings.service_url),
         clock=house.clock,
+        member=house.member,
     )
-    subscription = house.follow(relay, [range(settings.partitions)], batch_size=5000)
 
     async def run() -> None:
         try:
-            await subscription.run()
+            async with asyncio.TaskGroup() as tasks:
+                for subscription in following:
+                    tasks.create_task(subscription.run())
         finally:
-            await relay.close()
+            for relay in relays:
+                await relay.close()
 
-    return Running(loops=[run], checks=[_follows(subscription)])
+    return Running(
+        loops=[run, auditor.run],
+        checks=[*(_follows(each) for each in following), _audits(auditor)],
+    )
 
 
 def _project(house: House) -> Running:
@@ -209,10 +240,12 @@ def _read(house: House) -> Running:
         house.clock,
         house.log,
         calls_of=lambda stream: calls_of(house.pool, *stream),
+        customers=house.customers,
         story_of=house.spans.story if house.spans else None,
     )
+    topics = asyncapi_endpoint(house.settings, version=version("order-tracking"))
     return Running(
-        endpoints=api.endpoints,
+        endpoints=[*api.endpoints, topics],
         loops=[api.run],
         checks=read_checks(house.pool),
         on_shutdown=[api.close],
@@ -228,7 +261,30 @@ ROLES: Final[Mapping[Role, Callable[[House], Running]]] = {
 }
 
 
-def _follows(subscription: Subscription) -> Check:
+def project_from_kafka(house: House, *, group: str) -> Running:
+    """Return what fills the read model of this machine from the events topic.
+
+    Members of one *group* share the partitions, so it must be one database's alone.
+    """
+    topic = EventsTopic.of(house.settings)
+    follower = TopicFollower(
+        KafkaProjector(house.pool, topic=topic.name),
+        topic,
+        group=group,
+        dead_letters=DeadLetters(DeadLetterTopic.of(house.settings), group=group),
+        clock=house.clock,
+    )
+    return Running(loops=[follower.run], checks=[_follows(follower)])
+
+
+def _audits(auditor: Auditor) -> Check:
+    async def look() -> str | None:
+        return auditor.missing
+
+    return Check(name="audit", look=look, required=False)
+
+
+def _follows(subscription: Subscription | TopicFollower) -> Check:
     async def look() -> str | None:
         return subscription.missing
 

@@ -18,7 +18,9 @@ from pydantic import BaseModel, ValidationError
 from service.config import ApiKey
 from service.errors import (
     ConflictError,
+    CustomerDataNotFoundError,
     OrderNotFoundError,
+    PersonalDataErasedError,
     RejectedError,
     ServiceError,
     UnavailableError,
@@ -40,6 +42,8 @@ _duration = meter.create_histogram(
 )
 _STATUS: Sequence[tuple[type[ServiceError], HTTPStatus]] = (
     (OrderNotFoundError, HTTPStatus.NOT_FOUND),
+    (CustomerDataNotFoundError, HTTPStatus.NOT_FOUND),
+    (PersonalDataErasedError, HTTPStatus.GONE),
     (ConflictError, HTTPStatus.CONFLICT),
     (RejectedError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),

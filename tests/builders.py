@@ -33,6 +33,7 @@ from service.domain.facts import (
     InvoiceType,
     OrderDetailsFetched,
     OrderStatusReported,
+    PersonalDataErased,
     StatusSource,
     TrackingNumberAssigned,
 )
@@ -316,3 +317,7 @@ def call_parked(kind: CallKind = "invoice", *, cause_version: int = 1) -> CallPa
         reason="no answer for 24 hours",
         attempts=12,
     )
+
+
+def personal_data_erased() -> PersonalDataErased:
+    return PersonalDataErased()

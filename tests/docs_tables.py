@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from service import errors, web
 from service.__main__ import app
-from service.config import PREFIX, Account, ApiKey, Settings
+from service.config import PREFIX, Account, ApiKey, MasterKey, Settings
 from service.domain import document, facts
 from service.errors import ServiceError
 
@@ -44,7 +44,11 @@ _PARTS: Final = {
         document.Cancellation,
     )
 }
-_ANCHORS: Final = {"Account": "accounts", "ApiKey": "api-keys"}
+_ANCHORS: Final = {
+    "Account": "accounts",
+    "ApiKey": "api-keys",
+    "MasterKey": "master-keys",
+}
 _Schema = Mapping[str, Any]
 
 
@@ -147,8 +151,8 @@ def _described(model: type[BaseModel]) -> str:
     text = inspect.cleandoc(model.__doc__ or "")
     if version is not None:
         text += f"\nSchema version {version}."
-    table = _table("| field | type | meaning |", rows)
-    return f"### {model.__name__}\n\n{text}\n\n{table}"
+    table = _table("| field | type | meaning |", rows) if rows else ""
+    return f"### {model.__name__}\n\n{text}\n\n{table}".rstrip() + "\n"
 
 
 def _field_docstrings(model: type[BaseModel]) -> dict[str, str]:
@@ -249,7 +253,15 @@ def _prometheus(kind: str, name: str, unit: str) -> str:
 
 def _commands() -> str:
     commands: Mapping[str, Any] = cast("Any", get_command(app)).commands
-    return "\n".join(_command(name, command) for name, command in commands.items())
+    return "\n".join(_command(*command) for command in _leaves("", commands))
+
+
+def _leaves(above: str, commands: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, command in commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(f"{above}{name} ", command.commands)
+        else:
+            yield f"{above}{name}", command
 
 
 def _command(name: str, command: Any) -> str:
@@ -274,6 +286,7 @@ _BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": _settings,
     "account": _members(Account),
     "api-key": _members(ApiKey),
+    "master-key": _members(MasterKey),
     "facts": _facts,
     "order-document": _document,
     "errors": _errors,

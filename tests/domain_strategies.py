@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from builders import minutes
 from service.domain.commands import (
     AssignTrackingNumber,
+    ErasePersonalData,
     IssueInvoice,
     OrderCommand,
     ReportCourierUpdate,
@@ -37,6 +38,7 @@ from service.domain.facts import (
     OrderDetailsFetched,
     OrderFact,
     OrderStatusReported,
+    PersonalDataErased,
     TrackingNumberAssigned,
 )
 from service.domain.statuses import KNOWN_STATUSES
@@ -167,6 +169,7 @@ FACTS: st.SearchStrategy[OrderFact] = st.one_of(
     st.builds(CallSucceeded, cause_version=_CAUSES),
     st.builds(CallRefused, cause_version=_CAUSES),
     st.builds(CallParked, cause_version=_CAUSES),
+    st.just(PersonalDataErased()),
 )
 
 COMMANDS: st.SearchStrategy[OrderCommand] = st.one_of(
@@ -193,4 +196,5 @@ COMMANDS: st.SearchStrategy[OrderCommand] = st.one_of(
         checkpoints=_CHECKPOINTS,
     ),
     st.builds(RequestCancellation),
+    st.just(ErasePersonalData()),
 )

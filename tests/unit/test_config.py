@@ -10,6 +10,9 @@ ACCOUNT = (
     ' "app_token": "very-secret"}]'
 )
 
+SECRET = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # noqa: S105 - it opens nothing
+MASTER_KEY = f'{{"id": "k1", "key": "{SECRET}"}}'
+
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +52,9 @@ class TestSettingsFromEnv:
             ("ACCOUNTS", "[{", "accounts"),
             ("ACCOUNTS", '[{"name": "A B"}]', "ORDER_TRACKING_ACCOUNTS.0.NAME"),
             ("API_KEYS", '[{"name": "x", "sha256": "y"}]', "API_KEYS.0.SHA256"),
+            ("MASTER_KEYS", '[{"id": "k1", "key": "c2hvcnQ="}]', "32 bytes in base64"),
+            ("MASTER_KEYS", '[{"id": "k1", "key": "?"}]', "MASTER_KEYS.0.KEY"),
+            ("MASTER_KEYS", f'[{{"id": "a b", "key": "{SECRET}"}}]', "KEYS.0.ID"),
         ],
     )
     def test_an_unusable_value_is_told_by_name(
@@ -68,6 +74,19 @@ class TestSettingsFromEnv:
 
         with pytest.raises(InvalidSettingsError, match="same name"):
             settings_from_env()
+
+    def test_master_keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A key is read from base64, shown nowhere, and has its id for itself."""
+        monkeypatch.setenv("ORDER_TRACKING_MASTER_KEYS", f"[{MASTER_KEY}]")
+        settings = settings_from_env()
+        assert settings.master_keys[0].secret == b"01234567890123456789012345678901"
+        assert SECRET not in repr(settings)
+
+        both = f"[{MASTER_KEY}, {MASTER_KEY}]"
+        monkeypatch.setenv("ORDER_TRACKING_MASTER_KEYS", both)
+        with pytest.raises(InvalidSettingsError, match="same id") as refused:
+            settings_from_env()
+        assert SECRET not in str(refused.value)
 
     def test_no_secret_is_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Neither the settings nor a fault in them show a token."""
