@@ -286,7 +286,7 @@ def _audits(auditor: Auditor) -> Check:
 
 def _follows(subscription: Subscription | TopicFollower) -> Check:
     async def look() -> str | None:
-        return subscription.missing
+        return subscription.progress.missing
 
     # Reads go on without it: it is told, and does not make the process unready.
     return Check(name=subscription.consumer.name, look=look, required=False)

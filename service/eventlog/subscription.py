@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Literal
 from uuid import UUID
 
 import structlog
@@ -20,32 +19,16 @@ from service.eventlog.gaps import Gap, GapChecker
 from service.eventlog.leases import HEARTBEAT, Leases
 from service.eventlog.parking import PAUSE, Parking
 from service.eventlog.ports import Clock, Consumer
+from service.eventlog.progress import LONGEST_PAUSE, Progress
 from service.eventlog.records import Batch, RecordedEvent
 from service.eventlog.store import PostgresEventLog
 from service.eventlog.wake import Wake
 from service.failpoints import reached
-from service.telemetry import meter
 
 LOOK_AGAIN = 1.0
 """Seconds after which a reader looks for events even if nobody woke it."""
 
-LONGEST_PAUSE = 10.0
-"""Seconds between two tries while something needed is away, at most."""
-
 _log = structlog.get_logger()
-_lag_events = meter.create_gauge(
-    "subscription.lag.events", unit="{event}", description="Events not yet handled."
-)
-_lag_seconds = meter.create_gauge(
-    "subscription.lag.seconds",
-    unit="s",
-    description="Age of the oldest event of the batch handled last.",
-)
-_stopped = meter.create_gauge(
-    "subscription.stopped",
-    unit="1",
-    description="1 when the consumer met what it cannot read: page somebody.",
-)
 
 
 class Subscription:
@@ -69,9 +52,8 @@ class Subscription:
         batch_size: int = 500,
         pause: float = PAUSE,
     ) -> None:
-        self.state: Literal["starting", "running", "waiting", "stopped"] = "starting"
-        self.missing: str | None = None
         self.consumer = consumer
+        self.progress = Progress(consumer.name)
         self._log = log
         self._wake = wake
         self._clock = clock
@@ -90,7 +72,7 @@ class Subscription:
 
     async def run(self) -> None:
         """Follow the log until cancelled, or until there is something unreadable."""
-        _stopped.set(0, self._labels)
+        self.progress.starts()
         try:
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self._beat())
@@ -135,29 +117,29 @@ class Subscription:
             heads.get(partition, 0) - position
             for partition, position in self._positions.items()
         )
-        _lag_events.set(behind, self._labels)
+        self.progress.is_behind(behind)
 
     async def _follow(self) -> None:
         pause = 0.1
         while True:
             try:
                 handled = await self.step()
-                self.state, self.missing, pause = "running", None, 0.1
+                self.progress.runs()
+                pause = 0.1
                 if not handled:
-                    _lag_seconds.set(0, self._labels)
+                    self.progress.handles(oldest=None, now=self._clock.now())
                     await self._wake.wait(at_most=LOOK_AGAIN)
             except FencedError as error:
                 _log.warning("fenced", error=str(error), **self._labels)
                 self._tokens = None
                 await asyncio.sleep(pause)
             except (ConflictError, UnavailableError) as error:
-                self._wait_for(error)
+                self.progress.waits_for(error)
+                self._tokens = None
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             except (UnreadableError, RejectedError) as error:
-                self.state, self.missing = "stopped", str(error)
-                _stopped.set(1, self._labels)
-                _log.critical("stopped", error=str(error), **self._labels)
+                self.progress.stops_at(error)
                 return
 
     async def step(self) -> int:
@@ -170,11 +152,6 @@ class Subscription:
             )
             self._requested = carried_out > 0
         return carried_out + await self._handle_next()
-
-    def _wait_for(self, error: ConflictError | UnavailableError) -> None:
-        if self.state != "waiting":
-            _log.warning("waiting", error=str(error), **self._labels)
-        self.state, self.missing, self._tokens = "waiting", str(error), None
 
     async def _adopt(self) -> None:
         """Between two batches, take over what was leased and let go of what was not."""
@@ -219,8 +196,7 @@ class Subscription:
             return 0
         positions = await contiguous(events, self._positions, self._log)
         reached("subscription.read")
-        age = self._clock.now() - events[0].recorded_at
-        _lag_seconds.set(max(0.0, age.total_seconds()), self._labels)
+        self.progress.handles(oldest=events[0].recorded_at, now=self._clock.now())
         await self._hand_out(events, positions)
         reached("subscription.handled")
         self._positions.update(positions)

@@ -12,6 +12,7 @@ from service.errors import RejectedError, UnavailableError
 from service.eventlog.leases import HEARTBEAT, Leases
 from service.eventlog.places import Place
 from service.eventlog.ports import Clock
+from service.eventlog.progress import LONGEST_PAUSE
 from service.publish.audit_findings import CONSUMER, Difference, Findings
 from service.publish.audit_window import window_of
 from service.publish.decoding import Record, is_replay, sequence_of
@@ -21,9 +22,6 @@ from service.telemetry import meter
 
 TAIL_GRACE = timedelta(minutes=1)
 """How long the end of a partition may lack what a relay says it has published."""
-
-LONGEST_PAUSE = 10.0
-"""Seconds between two tries while something needed is away, at most."""
 
 _log = structlog.get_logger()
 _position = meter.create_gauge(

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import orjson
 import structlog
@@ -17,6 +17,7 @@ from service.errors import (
 )
 from service.eventlog.places import Place
 from service.eventlog.ports import Clock
+from service.eventlog.progress import LONGEST_PAUSE, Progress
 from service.eventlog.records import RecordedEvent
 from service.publish.dead_letters import DeadLetter, DeadLetters
 from service.publish.decoding import Record, UndecodableError, event_of, sequence_of
@@ -24,28 +25,12 @@ from service.publish.group import Member, joined
 from service.publish.kafka import EventsTopic
 from service.publish.reader import reading
 from service.publish.sifting import Gap, Sifted, sift
-from service.telemetry import links_to, meter, tracer
-
-LONGEST_PAUSE = 10.0
-"""Seconds between two tries while something needed is away, at most."""
+from service.telemetry import links_to, tracer
 
 MOST_SOUGHT = 10_000
 """Events missing in a row that are looked for in the rest of the partition."""
 
 _log = structlog.get_logger()
-_lag_events = meter.create_gauge(
-    "subscription.lag.events", unit="{event}", description="Events not yet handled."
-)
-_lag_seconds = meter.create_gauge(
-    "subscription.lag.seconds",
-    unit="s",
-    description="Age of the oldest event of the batch handled last.",
-)
-_stopped = meter.create_gauge(
-    "subscription.stopped",
-    unit="1",
-    description="1 when the consumer met what it cannot read: page somebody.",
-)
 
 
 class TopicConsumer(Protocol):
@@ -89,9 +74,8 @@ class TopicFollower:
         dead_letters: DeadLetters,
         clock: Clock,
     ) -> None:
-        self.state: Literal["starting", "running", "waiting", "stopped"] = "starting"
-        self.missing: str | None = None
         self.consumer = consumer
+        self.progress = Progress(consumer.name)
         self._topic = topic
         self._group = group
         self._dead_letters = dead_letters
@@ -106,26 +90,20 @@ class TopicFollower:
 
     async def run(self) -> None:
         """Follow the topic until cancelled, or until there is something unreadable."""
+        self.progress.starts()
         pause = 0.1
         while True:
             try:
                 async with joined(self._topic, group=self._group) as member:
                     await self._follow(member)
             except (ConflictError, UnavailableError) as error:
-                pause = 0.1 if self.state == "running" else pause
-                self._wait_for(error)
+                pause = 0.1 if self.progress.state == "running" else pause
+                self.progress.waits_for(error)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             except (UnreadableError, RejectedError) as error:
-                self.state, self.missing = "stopped", str(error)
-                _stopped.set(1, self._labels)
-                _log.critical("stopped", error=str(error), **self._labels)
+                self.progress.stops_at(error)
                 return
-
-    def _wait_for(self, error: ConflictError | UnavailableError) -> None:
-        if self.state != "waiting":
-            _log.warning("waiting", error=str(error), **self._labels)
-        self.state, self.missing = "waiting", str(error)
 
     async def _follow(self, member: Member) -> None:
         generation = None
@@ -140,7 +118,7 @@ class TopicFollower:
                 if found:
                     await self._handle(member, found)
             await self._measure(member, found)
-            self.state, self.missing = "running", None
+            self.progress.runs()
 
     async def _take_up(self, member: Member, generation: int) -> None:
         """Go to where the consumer is, in each partition that is this member's now."""
@@ -222,8 +200,8 @@ class TopicFollower:
                 ) from error
         self._places.update(places)
         if events:
-            age = self._clock.now() - min(event.recorded_at for event in events)
-            _lag_seconds.set(max(0.0, age.total_seconds()), self._labels)
+            oldest = min(event.recorded_at for event in events)
+            self.progress.handles(oldest=oldest, now=self._clock.now())
 
     async def _mend(self, gap: Gap) -> None:
         """Handle the events of *gap* from where they were published again.
@@ -260,8 +238,8 @@ class TopicFollower:
         self, member: Member, found: Mapping[int, Sequence[Record]]
     ) -> None:
         if not found:
-            _lag_events.set(await member.behind(), self._labels)
-            _lag_seconds.set(0, self._labels)
+            self.progress.is_behind(await member.behind())
+            self.progress.handles(oldest=None, now=self._clock.now())
 
 
 def _decoded(record: Record) -> dict[int, RecordedEvent]:

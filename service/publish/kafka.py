@@ -21,6 +21,7 @@ from aiokafka.errors import (
 from service.config import Settings
 from service.errors import BrokerUnavailableError, FencedError, InvalidSettingsError
 from service.failpoints import reached
+from service.publish.bootstrap import awake
 from service.publish.contract import REPLAY, SEQUENCE, TAIL_OFFSET, TAIL_SEQUENCE
 
 LARGEST_BATCH = 2 * 1024 * 1024
@@ -149,7 +150,8 @@ async def ensure_topic(topic: Topic) -> None:
     """
     async with answering(topic, "offer"):
         admin = AIOKafkaAdminClient(
-            bootstrap_servers=topic.servers, request_timeout_ms=topic.within_ms
+            bootstrap_servers=await awake(topic.servers),
+            request_timeout_ms=topic.within_ms,
         )
         try:
             await admin.start()
@@ -242,7 +244,7 @@ async def tail_positions(
 async def tails(topic: Topic, partitions: Sequence[int]) -> dict[int, Tail]:
     """Return how far each of *partitions* is; what was republished is no progress."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=topic.servers,
+        bootstrap_servers=await awake(topic.servers),
         request_timeout_ms=topic.within_ms,
         isolation_level="read_committed",
         enable_auto_commit=False,

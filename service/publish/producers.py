@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from service.errors import BrokerUnavailableError
 from service.failpoints import reached
+from service.publish.bootstrap import awake
 from service.publish.contract import Message
 from service.publish.kafka import Topic, answering
 from service.publish.sending import BATCH_BYTES, drop, send
@@ -137,9 +138,10 @@ class _Turn:
 
     async def start(self, options: Sequence[dict[str, Any]]) -> None:
         await self.stop()
+        servers = await awake(self._topic.servers)
         async with self._dropped_on_failure():
             for each in options:
-                producer = self._producer(each)
+                producer = self._producer(servers, each)
                 self._waiting.append(producer)
                 reached("relay.fencing")
                 async with answering(self._topic, "open"):
@@ -170,9 +172,9 @@ class _Turn:
             )
         return self._waiting[0]
 
-    def _producer(self, options: dict[str, Any]) -> AIOKafkaProducer:
+    def _producer(self, servers: str, options: dict[str, Any]) -> AIOKafkaProducer:
         return AIOKafkaProducer(
-            bootstrap_servers=self._topic.servers,
+            bootstrap_servers=servers,
             # Not shorter than our own deadline: aiokafka would send the end of a
             # transaction again, and the first could still arrive and end a later one.
             request_timeout_ms=self._topic.within_ms,
