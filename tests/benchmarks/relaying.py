@@ -2,15 +2,13 @@
 
 import asyncio
 import secrets
-import statistics
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import asynccontextmanager
 from functools import cached_property
 from itertools import cycle
 from multiprocessing import get_context
-from typing import NamedTuple
 from uuid import UUID
 
 import uvloop
@@ -36,13 +34,6 @@ PARTITIONS = 16
 AT_ONCE = 5000
 
 _CONTRACT = Contract("https://orders.example")
-
-
-class Delay(NamedTuple):
-    """Milliseconds from the call of an append until a consumer has the event."""
-
-    p50: float
-    p99: float
 
 
 class _Counting(Relay):
@@ -216,8 +207,8 @@ def _append_to(batch: BatchBuilder, message: Message) -> bool:
     return added is not None
 
 
-async def delay(dsn: str, servers: str, *, rate: int = 200, seconds: int = 10) -> Delay:
-    """Measure from append to a read_committed consumer at *rate* events a second."""
+async def delays(dsn: str, servers: str, *, rate: int, seconds: int) -> list[float]:
+    """Return the milliseconds from each append until a read_committed consumer has it."""
     async with _relaying(dsn, servers) as (relay, log, topic):
         await relay.has(sum((await log.heads()).values()))
         consumer = AIOKafkaConsumer(
@@ -230,7 +221,7 @@ async def delay(dsn: str, servers: str, *, rate: int = 200, seconds: int = 10) -
         await consumer.start()
         await consumer.seek_to_end()
         try:
-            return _delay(await _timed(consumer, log, rate=rate, seconds=seconds))
+            return await _timed(consumer, log, rate=rate, seconds=seconds)
         finally:
             await consumer.stop()
 
@@ -266,9 +257,4 @@ async def _timed(
             due = started + number / rate
             await asyncio.sleep(max(0, due - time.perf_counter()))
             tasks.create_task(append(number))
-    return [seen[key] - called[key] for key in called]
-
-
-def _delay(took: Sequence[float]) -> Delay:
-    hundredths = statistics.quantiles(took, n=100)
-    return Delay(p50=1000 * hundredths[49], p99=1000 * hundredths[98])
+    return [1000 * (seen[key] - at) for key, at in called.items()]
