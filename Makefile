@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test kill coverage check bench fmt migrate lock
+.PHONY: help setup demo test kill chaos coverage check bench fmt migrate lock
 
 help: ## Show the targets, each with a sentence
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -22,10 +22,13 @@ demo: setup ## Run everything at http://127.0.0.1:8080/ with invented orders; Ct
 	@exec $(BIN)/order-tracking demo
 
 test: setup ## Run the tests on servers that they start themselves
-	$(BIN)/python -m pytest -m 'not long'
+	$(BIN)/python -m pytest -m 'not long' -n 2 --dist loadfile
 
-kill: setup ## Kill the service ten times during 2,000 orders and compare all that it wrote
-	$(BIN)/python -m pytest -m long
+kill: setup ## Kill the service during 2,000 orders, and once at each failpoint; compare all that it wrote
+	$(BIN)/python -m pytest -m long tests/e2e
+
+chaos: setup ## Break everything around 100,000 events for ten minutes and look for what got lost
+	$(BIN)/python -m pytest -m long -s tests/chaos
 
 coverage: setup ## Run the tests as `make test` does, and tell what they do not reach
 	$(BIN)/coverage erase

@@ -1,8 +1,10 @@
 """Real servers for the session, a database and topics of its own for each test."""
 
 import asyncio
+import gc
 import os
 import tempfile
+import warnings
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -147,3 +149,12 @@ def postgres_log(log: PostgresEventLog) -> PostgresEventLog:
 def topic_prefix() -> str:
     """First part of the names of this test's own topics."""
     return f"test-{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.fixture
+def abandoned_sockets() -> Iterator[None]:
+    """Collect what aiokafka leaves behind of connections that a broker never took."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

@@ -252,7 +252,9 @@ def _prometheus(kind: str, name: str, unit: str) -> str:
 
 
 def _commands() -> str:
-    commands: Mapping[str, Any] = cast("Any", get_command(app)).commands
+    # Not in the order of `--help`, which is that in which modules were imported.
+    known = cast("Any", get_command(app)).commands
+    commands: Mapping[str, Any] = dict(sorted(known.items()))
     return "\n".join(_command(*command) for command in _leaves("", commands))
 
 

@@ -104,13 +104,17 @@ async def delete_records(topic: Topic, *partitions: int) -> None:
 @contextmanager
 def broker_standing_still() -> Iterator[None]:
     """Suspend the broker of the tests: it accepts connections and says nothing."""
-    for process in psutil.Process().children(recursive=True):
-        if "kafka.Kafka" in process.cmdline():
-            break
-    else:
-        pytest.skip("the broker is not a child of the tests")
-    process.suspend()
+    broker = _embedded_broker()
+    broker.suspend()
     try:
         yield
     finally:
-        process.resume()
+        broker.resume()
+
+
+def _embedded_broker() -> psutil.Process:
+    for process in psutil.Process().children(recursive=True):
+        # Tests of a cluster have brokers of their own.
+        if "kafka.Kafka" in process.cmdline() and "/kafka/node-1" in process.cwd():
+            return process
+    pytest.skip("the broker is not a child of the tests")

@@ -66,6 +66,7 @@ LONG: Mapping[str, Sequence[float]] = {
 pytestmark = [
     pytest.mark.postgres,
     pytest.mark.kafka,
+    pytest.mark.usefixtures("abandoned_sockets"),
     # When brokers die, aiokafka leaves connections behind that it was opening.
     pytest.mark.filterwarnings("ignore:Unclosed AIOKafka:ResourceWarning"),
 ]

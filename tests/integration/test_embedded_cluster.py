@@ -12,7 +12,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from clusters import SharedCluster, leaders
 from eventually import eventually
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.timeout(180),
+    pytest.mark.usefixtures("abandoned_sockets"),
+]
 pytest_plugins = ("cluster_fixtures",)
 
 PARTITIONS = 3
@@ -107,6 +111,15 @@ async def until_led(cluster: SharedCluster, topic: str, *, by: set[int]) -> None
     await eventually(led, within=PATIENCE)
 
 
+async def until_read(servers: str, topic: str, expected: list[list[int]]) -> None:
+    """Wait until all is read: a leader that came back learns what is committed."""
+
+    async def all_read() -> bool:
+        return await read(servers, topic) == expected
+
+    await eventually(all_read, within=30)
+
+
 class TestKafkaCluster:
     async def test_goes_on_without_a_killed_node(
         self, cluster: SharedCluster, topic_prefix: str
@@ -126,7 +139,7 @@ class TestKafkaCluster:
             await traffic.goes_on()
 
         expected = list(range(traffic.committed))
-        assert await read(cluster.servers, topic) == [expected] * PARTITIONS
+        await until_read(cluster.servers, topic, [expected] * PARTITIONS)
 
     async def test_goes_on_without_a_node_that_stands_still(
         self, cluster: SharedCluster, topic_prefix: str
@@ -145,7 +158,7 @@ class TestKafkaCluster:
             await traffic.goes_on()
 
         expected = list(range(traffic.committed))
-        assert await read(cluster.servers, topic) == [expected] * PARTITIONS
+        await until_read(cluster.servers, topic, [expected] * PARTITIONS)
 
     async def test_keeps_all_over_its_own_end(
         self, cluster: SharedCluster, topic_prefix: str
@@ -163,7 +176,7 @@ class TestKafkaCluster:
 
         assert cluster.servers.split(",") == other_names
         expected = list(range(traffic.committed))
-        assert await read(before, topic) == [expected] * PARTITIONS
+        await until_read(before, topic, [expected] * PARTITIONS)
         admin = AIOKafkaAdminClient(bootstrap_servers=before)
         await admin.start()
         told = await admin.describe_cluster()

@@ -12,7 +12,7 @@ from owner import no_server_in, owner, servers_in
 from service.embedded.kafka import kafka
 from service.errors import EmbeddedServerError
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("abandoned_sockets")]
 
 TOPIC = "kept"
 

@@ -23,6 +23,7 @@ from service.eventlog.set_aside import (
     without_set_aside,
 )
 from service.eventlog.store import PostgresEventLog
+from service.eventlog.subscription import Subscription
 
 pytestmark = pytest.mark.postgres
 
@@ -180,7 +181,7 @@ class TestReplay:
         async with running(subscription):
             await eventually(lambda: _followed(pool))
             outcome = await request(pool, "replay", [parked], within=1.5)
-            assert subscription.state == "waiting"
+            await eventually(lambda: _waiting(subscription))
             ledger.fails_on.clear()
             await eventually(lambda: _not_parked(pool))
 
@@ -259,3 +260,7 @@ async def _followed(pool: Pool) -> bool:
             "SELECT count(*) FROM eventlog.leases WHERE owner IS NOT NULL"
         )
     return count == 16
+
+
+async def _waiting(subscription: Subscription) -> bool:
+    return subscription.progress.state == "waiting"

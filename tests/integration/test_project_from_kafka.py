@@ -226,6 +226,7 @@ class TestFollow:
             await eventually(caught_up, within=15)
 
     @pytest.mark.timeout(90)
+    @pytest.mark.usefixtures("abandoned_sockets")
     async def test_outlives_an_outage(
         self, relays: Relays, topic: EventsTopic, events: list[RecordedEvent]
     ) -> None:
@@ -236,12 +237,12 @@ class TestFollow:
         async with following(surviving):
 
             async def state() -> bool:
-                return surviving.state == "running"
+                return surviving.progress.state == "running"
 
             await eventually(state, within=15)
 
             async def waiting() -> bool:
-                return surviving.state == "waiting"
+                return surviving.progress.state == "waiting"
 
             with broker_standing_still():
                 await eventually(waiting, within=15)
@@ -274,10 +275,10 @@ class TestGaps:
             async with following(stopping) as running:
                 await asyncio.wait(running, timeout=15)
 
-        assert stopping.state == "stopped"
-        assert f"Partition {partition}" in str(stopping.missing)
-        assert "from position 1 to 3" in str(stopping.missing)
-        assert "order-tracking audit --repair" in str(stopping.missing)
+        assert stopping.progress.state == "stopped"
+        assert f"Partition {partition}" in str(stopping.progress.missing)
+        assert "from position 1 to 3" in str(stopping.progress.missing)
+        assert "order-tracking audit --repair" in str(stopping.progress.missing)
         assert [line["log_level"] for line in logged if line["event"] == "stopped"] == [
             "critical"
         ]
@@ -340,7 +341,7 @@ class TestDeadLetters:
         async with following(stopping) as running:
             await asyncio.wait(running, timeout=15)
 
-        assert "run a newer version" in str(stopping.missing)
+        assert "install a newer version" in str(stopping.progress.missing)
         async with administering(topic) as admin:
             assert f"{topic.prefix}.order.dlt" not in await admin.list_topics()
 

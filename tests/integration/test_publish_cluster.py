@@ -16,7 +16,12 @@ from service.eventlog.subscription import Subscription
 from service.eventlog.wake import Wake
 from service.publish.kafka import EventsTopic
 
-pytestmark = [pytest.mark.postgres, pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.kafka,
+    pytest.mark.timeout(240),
+    pytest.mark.usefixtures("abandoned_sockets"),
+]
 pytest_plugins = ("relay_fixtures", "cluster_fixtures")
 
 PATIENCE = 90.0

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import psutil
 import pytest
 from aiokafka.admin import NewTopic
 
@@ -14,8 +13,13 @@ from service.domain.facts import HandlingRequested
 from service.errors import BrokerUnavailableError
 from service.eventlog.records import Append, StreamKey
 from service.publish.kafka import EventsTopic
+from topics import broker_standing_still
 
-pytestmark = [pytest.mark.postgres, pytest.mark.kafka]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.kafka,
+    pytest.mark.usefixtures("abandoned_sockets"),
+]
 pytest_plugins = ("relay_fixtures",)
 
 
@@ -23,13 +27,6 @@ async def create(topic: EventsTopic, configs: dict[str, str]) -> None:
     async with administering(topic) as admin:
         new = NewTopic(topic.name, topic.partitions, 1, topic_configs=configs)
         await admin.create_topics([new])
-
-
-def embedded_broker() -> psutil.Process:
-    for process in psutil.Process().children(recursive=True):
-        if "kafka.Kafka" in process.cmdline() and "/kafka/node-1" in process.cwd():
-            return process
-    pytest.skip("the broker is not a child of the tests")
 
 
 class TestFailure:
@@ -85,18 +82,14 @@ class TestFailure:
         relay = relays.on(topic)
         await relay.resume(ALL)
         await relay.handle(batch_of(events[:10]))
-        broker = embedded_broker()
 
-        broker.suspend()
-        try:
+        with broker_standing_still():
             async with asyncio.timeout(10):
                 with pytest.raises(BrokerUnavailableError, match="within 3 s"):
                     await relay.handle(batch_of(events[10:]))
             async with asyncio.timeout(10):
                 with pytest.raises(BrokerUnavailableError):
                     await relay.resume(ALL)
-        finally:
-            broker.resume()
 
         async def resumed() -> dict[int, int] | None:
             try:

@@ -84,7 +84,7 @@ class TestFollowing:
             await write(relays.log)
             await eventually(lambda: everything_once(topic, relays.log))
 
-            assert standby.state == "running"
+            assert standby.progress.state == "running"
 
     async def test_stops_before_a_topic_ahead_of_the_log(
         self, relays: Relays, wake: Wake, topic: EventsTopic
@@ -99,12 +99,12 @@ class TestFollowing:
         async with following(relays, topic, wake) as subscription:
 
             async def stopped() -> bool:
-                return subscription.state == "stopped"
+                return subscription.progress.state == "stopped"
 
             await eventually(stopped)
 
         assert f"Partition {event.partition} of {topic.name}" in (
-            subscription.missing or ""
+            subscription.progress.missing or ""
         )
 
 

@@ -200,10 +200,10 @@ class TestStates:
     ) -> None:
         """While orders move and a relay publishes, the last state of each is the newest."""
         relay, _ = await filled(relays, state_topic)
-        stopping = asyncio.Event()
 
         async def move() -> None:
-            while not stopping.is_set():
+            # Not for ever: a command goes on until what it wrote is the newest.
+            for _ in range(40):
                 events = await write(relays.log, each=1)
                 reached = dict(await tails_of(state_topic))
                 await relay.handle(batch_of(after(events, reached)))
@@ -213,7 +213,6 @@ class TestStates:
             async with republishing(relays, state_topic) as (republisher, _):
                 for _ in range(5):
                     await republisher.states()
-            stopping.set()
             await moving
 
         records = await published(state_topic)

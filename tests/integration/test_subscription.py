@@ -205,10 +205,10 @@ class TestFailure:
 
         async with following(recorder) as subscription:
             await eventually(lambda: _true(recorder.failures >= 2))
-            assert subscription.state == "waiting"
+            assert subscription.progress.state == "waiting"
             recorder.fails_on.clear()
             await eventually(lambda: _true(recorder.seen == ["a", "b"]))
-            await eventually(lambda: _true(subscription.state == "running"))
+            await eventually(lambda: _true(subscription.progress.state == "running"))
 
     async def test_a_conflict_is_no_events_fault(
         self, log: PostgresEventLog, pool: Pool, following: Following
@@ -259,9 +259,11 @@ class TestFailure:
 
         recorder = Recorder(pool)
         async with following(recorder) as subscription:
-            await eventually(lambda: _true(subscription.state == "stopped"))
+            await eventually(lambda: _true(subscription.progress.state == "stopped"))
 
-        assert f"Partition {appended.partition} " in (subscription.missing or "")
+        assert f"Partition {appended.partition} " in (
+            subscription.progress.missing or ""
+        )
 
 
 class TestSavePositions:

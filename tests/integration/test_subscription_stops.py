@@ -52,7 +52,7 @@ async def _execute(pool: Pool, statement: str) -> None:
 
 
 async def _stopped(subscription: Subscription) -> bool:
-    return subscription.state == "stopped"
+    return subscription.progress.state == "stopped"
 
 
 class TestStop:
@@ -83,7 +83,7 @@ class TestStop:
             async with running(subscription_of(reader, log, pool)) as subscription:
                 await eventually(lambda: _stopped(subscription))
 
-        missing = subscription.missing or ""
+        missing = subscription.progress.missing or ""
         assert command in missing
         assert f"artition {partition}" in missing
         critical = [line["event"] for line in logged if line["log_level"] == "critical"]
