@@ -11,7 +11,7 @@ import asyncpg
 import structlog
 
 from service.db import Connection, Pool, connection, load_sql, transaction
-from service.errors import ConflictError, LogCorruptedError
+from service.errors import ConflictError, InvalidSettingsError, LogCorruptedError
 from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.gaps import GapChecker
 from service.eventlog.records import Batch, RecordedEvent
@@ -50,6 +50,7 @@ Workers = Callable[[Limits], AbstractContextManager[Sequence[Filler]]]
 """Starts processes that fill the tables."""
 
 _LOCK_REBUILDS = load_sql("service.project", "lock_rebuilds")
+_HAS_ORDERS = load_sql("service.project", "has_orders")
 _BEGIN = load_sql("service.project", "begin_rebuild")
 _MISSING_INDEXES = load_sql("service.project", "missing_indexes")
 _NUMBER_CHANGES = load_sql("service.project", "number_changes")
@@ -98,6 +99,7 @@ async def rebuild(
     Raises:
         ConflictError: Another rebuild is under way, nobody lets go of the live tables,
             or what is set aside changed; try again later.
+        InvalidSettingsError: The read model is not filled from this log.
         LogCorruptedError: The log lacks events.
         UnreadableEventError: The log holds what this version cannot read.
     """
@@ -156,6 +158,12 @@ async def _begun(
     pool: Pool, log: LogReader, progress: Progress, workers: Workers | None
 ) -> "_Model":
     async with transaction(pool) as lent:
+        if not any((await log.heads()).values()) and await lent.fetchval(_HAS_ORDERS):
+            raise InvalidSettingsError(
+                "ORDER_TRACKING_POSTGRES_DSN names a database whose log is empty and "
+                "whose read model is not, so it is filled from Kafka; "
+                "docs/howto/run-several-machines.md says how to fill such one anew."
+            )
         await lent.execute(_BEGIN)
         aside = await load_set_aside(lent, CONSUMER)
     return _Model(

@@ -26,6 +26,7 @@ from service.db import Pool, connection, load_sql, transaction
 from service.domain.facts import OrderFact
 from service.errors import (
     ConflictError,
+    InvalidSettingsError,
     LogCorruptedError,
     UnavailableError,
     UnreadableEventError,
@@ -375,6 +376,20 @@ class TestRebuild:
 
         with pytest.raises(LogCorruptedError, match=f"Partition {partition} holds"):
             await rebuild(pool, log, progress=ignored)
+
+        assert await snapshot(pool) == before
+
+    async def test_read_side(self, pool: Pool, log: PostgresEventLog) -> None:
+        """A read model that is not filled from this log is left alone."""
+
+        class Empty(Through):
+            @override
+            async def heads(self) -> Mapping[int, int]:
+                return dict.fromkeys(await log.heads(), 0)
+
+        before = await snapshot(pool)
+        with pytest.raises(InvalidSettingsError, match="filled from Kafka"):
+            await rebuild(pool, Empty(log), progress=ignored)
 
         assert await snapshot(pool) == before
 

@@ -1,7 +1,9 @@
 """The AsyncAPI document is whole, and describes what is really sent."""
 
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from shutil import which
 from typing import Any
 from uuid import UUID
 
@@ -76,7 +78,41 @@ def sent() -> Message:
     return Contract(SETTINGS.service_url).message(event)
 
 
+_NODE = which("node") or "node"
+_PARSE = """
+const { Parser } = require("@asyncapi/parser");
+let text = "";
+process.stdin.on("data", (part) => { text += part; });
+process.stdin.on("end", async () => {
+  const { document, diagnostics } = await new Parser().parse(text);
+  const faults = diagnostics.filter((each) => each.severity <= 1);
+  console.log(document ? "" : "no document", ...faults.map((each) => each.message));
+});
+"""
+
+
+def told_by_node(script: str, text: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(  # noqa: S603  # every word is ours
+        (_NODE, "-e", script), input=text, capture_output=True, timeout=60, check=False
+    )
+
+
+def has_parser() -> bool:
+    if which("node") is None:
+        return False
+    return told_by_node('require.resolve("@asyncapi/parser")').returncode == 0
+
+
 class TestDocument:
+    @pytest.mark.skipif(
+        not has_parser(), reason="needs Node, with @asyncapi/parser on NODE_PATH"
+    )
+    def test_is_taken_by_the_parser(self, document: dict[str, Any]) -> None:
+        """AsyncAPI's own parser takes it for a document, without a warning."""
+        told = told_by_node(_PARSE, orjson.dumps(document))
+
+        assert (told.returncode, told.stdout.split()) == (0, []), told.stderr
+
     def test_leads_nowhere_in_vain(self, document: dict[str, Any]) -> None:
         """Every reference in it reaches something."""
         found = set(references(document))
