@@ -155,6 +155,17 @@ def topic_prefix() -> str:
 def abandoned_sockets() -> Iterator[None]:
     """Collect what aiokafka leaves behind of connections that a broker never took."""
     yield
+    _collect()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_sockets_for_others() -> Iterator[None]:
+    """Keep what a module's brokers left behind from being told of the next module."""
+    yield
+    _collect()
+
+
+def _collect() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()

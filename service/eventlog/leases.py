@@ -10,7 +10,7 @@ from service.db import Pool, connection, load_sql
 LIFETIME = timedelta(seconds=5)
 """How long a heartbeat holds; a killed process is replaced after this."""
 
-HEARTBEAT = 1.0
+HEARTBEAT = 0.5
 """Seconds between two heartbeats."""
 
 _HOLD = load_sql("service.eventlog", "hold_leases")

@@ -50,7 +50,7 @@ Workers = Callable[[Limits], AbstractContextManager[Sequence[Filler]]]
 """Starts processes that fill the tables."""
 
 _LOCK_REBUILDS = load_sql("service.project", "lock_rebuilds")
-_HAS_ORDERS = load_sql("service.project", "has_orders")
+_IS_FED_FROM_ELSEWHERE = load_sql("service.project", "is_fed_from_elsewhere")
 _BEGIN = load_sql("service.project", "begin_rebuild")
 _MISSING_INDEXES = load_sql("service.project", "missing_indexes")
 _NUMBER_CHANGES = load_sql("service.project", "number_changes")
@@ -158,7 +158,7 @@ async def _begun(
     pool: Pool, log: LogReader, progress: Progress, workers: Workers | None
 ) -> "_Model":
     async with transaction(pool) as lent:
-        if not any((await log.heads()).values()) and await lent.fetchval(_HAS_ORDERS):
+        if await lent.fetchval(_IS_FED_FROM_ELSEWHERE):
             raise InvalidSettingsError(
                 "ORDER_TRACKING_POSTGRES_DSN names a database whose log is empty and "
                 "whose read model is not, so it is filled from Kafka; "

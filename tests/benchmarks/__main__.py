@@ -115,9 +115,9 @@ async def relays(lab: Lab, rounds: int) -> Report:
     for _ in range(rounds):
         report.rates[relay].append(await relaying.catch_up(filled, servers))
         report.rates[bare].append(await relaying.bare(filled, servers))
-        rate = await relaying.beside_appends(
-            await lab.database(), servers, events=50_000
-        )
+        busy = await lab.database()
+        await appending.group_append(busy, callers=1000, events=50_000)
+        rate = await relaying.beside_appends(busy, servers, events=50_000)
         report.rates[beside].append(rate)
         took = await relaying.delays(
             await lab.database(), servers, rate=200, seconds=SECONDS

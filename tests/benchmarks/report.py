@@ -35,14 +35,18 @@ class Report:
 
     def print(self, console: Console) -> None:
         console.rule(self.title)
-        rates = Table("events a second", "median", "least", "most")
-        for name, values in self.rates.items():
-            rates.add_row(name, *_three(values, ",.0f"))
-        console.print(rates)
+        if self.rates:
+            console.print(self._rates())
         if self.delays:
             console.print(self._delays())
         if self.ratios:
             console.print(self._ratios())
+
+    def _rates(self) -> Table:
+        table = Table("events a second", "median", "least", "most")
+        for name, values in self.rates.items():
+            table.add_row(name, *_three(values, ",.0f"))
+        return table
 
     def _delays(self) -> Table:
         table = Table("milliseconds", "p50", "p99", "p50 and p99 of each round")

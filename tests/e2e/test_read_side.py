@@ -1,5 +1,6 @@
 """A read side on another machine: its own database, filled from the events topic."""
 
+import re
 from pathlib import Path
 
 import aiohttp
@@ -77,7 +78,9 @@ class TestReadSide:
 
             async def stopped() -> bool:
                 told = await answer(ports[0], "/metrics")
-                return 'subscription_stopped{consumer="orders"' in told
+                return bool(
+                    re.search(r'subscription_stopped\{consumer="orders".* 1', told)
+                )
 
             await eventually(stopped, within=PATIENCE)
 

@@ -1,2 +1,0 @@
--- Whether the live read model has any order.
-SELECT EXISTS (SELECT FROM read.orders)
