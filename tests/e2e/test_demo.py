@@ -84,7 +84,7 @@ class TestDemo:
             await two_members_read(demo)
             family = demo.family()
 
-            assert demo.interrupt(within=5) == 0
+            assert demo.interrupt(within=15) == 0
 
             assert psutil.wait_procs(family, timeout=5)[1] == []
             assert servers_in(folder) == []
@@ -100,7 +100,7 @@ class TestDemo:
             await eventually(lambda: says(demo, "starting Kafka"), within=PATIENCE)
             family = demo.family()
 
-            assert demo.interrupt(within=5) == 0
+            assert demo.interrupt(within=15) == 0
 
             assert psutil.wait_procs(family, timeout=5)[1] == []
             assert servers_in(folder) == []
