@@ -1,11 +1,15 @@
 """Who follows which share of the log for a consumer, over all processes."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+import structlog
+
 from service.db import Pool, connection, load_sql
+from service.errors import UnavailableError
 
 LIFETIME = timedelta(seconds=5)
 """How long a heartbeat holds; a killed process is replaced after this."""
@@ -13,6 +17,9 @@ LIFETIME = timedelta(seconds=5)
 HEARTBEAT = 0.5
 """Seconds between two heartbeats."""
 
+_LEAVE_WITHIN = 1.0
+
+_log = structlog.get_logger()
 _HOLD = load_sql("service.eventlog", "hold_leases")
 _RELEASE = load_sql("service.eventlog", "release_leases")
 _LEAVE = load_sql("service.eventlog", "leave")
@@ -52,6 +59,12 @@ class Leases:
             await lent.execute(_RELEASE, self._consumer, self.member, list(slots))
 
     async def leave(self) -> None:
-        """Give everything back and be gone."""
-        async with connection(self._pool, "lease.leave") as lent:
-            await lent.execute(_LEAVE, self._consumer, self.member)
+        """Give everything back and be gone; what cannot be given back soon expires."""
+        try:
+            async with (
+                asyncio.timeout(_LEAVE_WITHIN),
+                connection(self._pool, "lease.leave") as lent,
+            ):
+                await lent.execute(_LEAVE, self._consumer, self.member)
+        except (UnavailableError, TimeoutError):
+            _log.info("leases left to expire", consumer=self._consumer)

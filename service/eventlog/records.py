@@ -1,11 +1,12 @@
 """The envelope: what surrounds a fact on its way into, through and out of the log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import orjson
 from typing_extensions import override
 
 from service.domain.facts import OrderFact
@@ -91,6 +92,12 @@ class RecordedEvent:
     def id(self) -> str:
         return f"{self.stream_id}-{self.version}"
 
+    @property
+    def traceparent(self) -> str | None:
+        """The span that wrote the event."""
+        traceparent: str | None = orjson.loads(self.metadata).get("traceparent")
+        return traceparent
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
@@ -106,3 +113,13 @@ class Batch:
     positions: Mapping[int, int]
     tokens: Mapping[int, int] = field(default_factory=dict)
     replays: bool = False
+
+
+def traceparents(events: Iterable[RecordedEvent]) -> Iterator[str | None]:
+    """Yield each traceparent of *events* once, as far as somebody asks."""
+    seen = set()
+    for event in events:
+        traceparent = event.traceparent
+        if traceparent not in seen:
+            seen.add(traceparent)
+            yield traceparent

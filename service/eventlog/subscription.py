@@ -79,14 +79,7 @@ class Subscription:
                 await self._follow()
                 beating.cancel()
         finally:
-            await self._leave()
-
-    async def _leave(self) -> None:
-        try:
-            async with asyncio.timeout(1):
-                await self._leases.leave()
-        except (UnavailableError, TimeoutError):
-            _log.info("leases left to expire", **self._labels)
+            await self._leases.leave()
 
     async def _beat(self) -> None:
         while True:

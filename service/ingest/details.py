@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
-import orjson
 import structlog
 
 from service.db import Pool, connection, transaction
@@ -99,8 +98,8 @@ class DetailsFetcher:
         async with self._room:
             with tracer.start_as_current_span(
                 "fetch details",
-                context=context_of(_traceparent(cause)),
-                links=links_to(map(_traceparent, earlier)),
+                context=context_of(cause.traceparent),
+                links=links_to(event.traceparent for event in earlier),
                 attributes=order_attributes(*cause.stream),
             ) as span:
                 result = await self._result(cause)
@@ -154,8 +153,3 @@ def _most_telling(failures: ExceptionGroup[Exception]) -> Exception:
             if isinstance(failure, kind):
                 return failure
     raise AssertionError  # pragma: no cover - a group is never empty
-
-
-def _traceparent(event: RecordedEvent) -> str | None:
-    traceparent: str | None = orjson.loads(event.metadata).get("traceparent")
-    return traceparent

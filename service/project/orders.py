@@ -1,12 +1,10 @@
 """The projection that keeps every order as it stands, effectively once."""
 
-from collections.abc import Iterator, Mapping, Sequence
-
-import orjson
+from collections.abc import Mapping, Sequence
 
 from service.db import Pool, connection, transaction
 from service.eventlog.checkpoints import load_positions, save_positions
-from service.eventlog.records import Batch
+from service.eventlog.records import Batch, traceparents
 from service.failpoints import reached
 from service.project.projection import project
 from service.project.tables import Tables
@@ -39,7 +37,7 @@ class OrdersProjector:
         """See `Consumer.handle`."""
         with tracer.start_as_current_span(
             "project orders",
-            links=links_to(_traceparents(batch)),
+            links=links_to(traceparents(batch.events)),
             attributes={"messaging.batch.message_count": len(batch.events)},
         ):
             async with connection(self._pool) as lent:
@@ -50,12 +48,3 @@ class OrdersProjector:
                 await self._tables.save(lent, projected)
                 reached("projection.saved")
                 await save_positions(lent, batch)
-
-
-def _traceparents(batch: Batch) -> Iterator[str | None]:
-    seen = set()
-    for event in batch.events:
-        traceparent = orjson.loads(event.metadata).get("traceparent")
-        if traceparent not in seen:
-            seen.add(traceparent)
-            yield traceparent

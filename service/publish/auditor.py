@@ -83,19 +83,12 @@ class Auditor:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
         finally:
-            await self._leave()
+            await self._leases.leave()
 
     def _wait_for(self, error: Exception) -> None:
         if self.missing is None:
             _log.warning("waiting", error=str(error), consumer=CONSUMER)
         self.missing = str(error)
-
-    async def _leave(self) -> None:
-        try:
-            async with asyncio.timeout(1):
-                await self._leases.leave()
-        except (UnavailableError, TimeoutError):
-            _log.info("leases left to expire", consumer=CONSUMER)
 
     async def _audit(self) -> None:
         if not await self._holds():

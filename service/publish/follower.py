@@ -1,10 +1,9 @@
 """Following the events topic instead of the log: for read sides on other machines."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-import orjson
 import structlog
 from opentelemetry.trace import SpanKind
 
@@ -18,7 +17,7 @@ from service.errors import (
 from service.eventlog.places import Place
 from service.eventlog.ports import Clock
 from service.eventlog.progress import LONGEST_PAUSE, Progress
-from service.eventlog.records import RecordedEvent
+from service.eventlog.records import RecordedEvent, traceparents
 from service.publish.dead_letters import DeadLetter, DeadLetters
 from service.publish.decoding import Record, UndecodableError, event_of, sequence_of
 from service.publish.group import Member, joined
@@ -175,7 +174,7 @@ class TopicFollower:
         with tracer.start_as_current_span(
             "follow events",
             kind=SpanKind.CONSUMER,
-            links=links_to(_traceparents(events)),
+            links=links_to(traceparents(events)),
             attributes={
                 "messaging.system": "kafka",
                 "messaging.operation.name": "process",
@@ -248,9 +247,3 @@ def _decoded(record: Record) -> dict[int, RecordedEvent]:
     except UndecodableError:
         return {}
     return {event.position: event}
-
-
-def _traceparents(events: Iterable[RecordedEvent]) -> Iterator[str | None]:
-    yield from dict.fromkeys(
-        orjson.loads(event.metadata).get("traceparent") for event in events
-    )

@@ -129,7 +129,7 @@ class LogMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.members)
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
-        self._run(self.members.pop(self._drawn(data))._leave())
+        self._run(self.members.pop(self._drawn(data))._leases.leave())
 
     def _drawn(self, data: st.DataObject) -> int:
         return data.draw(st.sampled_from(sorted(self.members)))
@@ -250,7 +250,7 @@ class LogMachine(RuleBasedStateMachine):
         """At the end, all is handled but for what was dropped."""
         self.ledger.fails_on.clear()
         for member in self.members.values():
-            await member._leave()
+            await member._leases.leave()
         last = subscription_of(self.ledger, self.log, self.pool, member=99)
         heads = await self.log.heads()
         for _ in range(100):
