@@ -1,6 +1,5 @@
 """Facts recorded and projected, for tests of what is read."""
 
-from dataclasses import replace
 from datetime import datetime
 from itertools import count
 
@@ -41,7 +40,7 @@ class Projected:
                 Append(stream=stream(order_id, account), events=[event])
             )
         self.log.events[before:] = [
-            replace(event, recorded_at=at) for event in self.log.events[before:]
+            event._replace(recorded_at=at) for event in self.log.events[before:]
         ]
         return self.log.events[before:]
 

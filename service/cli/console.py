@@ -11,6 +11,7 @@ from rich.console import Console
 
 from service.config import Settings
 from service.errors import InvalidSettingsError
+from service.garbage import collect_seldom
 from service.publish.quiet import quieten_aiokafka
 from service.spans import SpanMemory
 from service.telemetry import set_up_logging, set_up_telemetry, shut_down_telemetry
@@ -50,6 +51,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         except asyncio.CancelledError:
             return
 
+    collect_seldom()
     try:
         uvloop.run(until_told())
     finally:

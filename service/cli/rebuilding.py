@@ -1,6 +1,5 @@
 """The command that fills the read model anew."""
 
-import gc
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -43,8 +42,6 @@ def rebuild(
     """Fill the read model anew from the log, beside the live one, then swap."""
     settings = settings_from_env()
     set_up(settings)
-    # What a fold makes is soon gone: looking for cycles in it costs a fifth of the time.
-    gc.set_threshold(50_000, 50, 50)
     run(_rebuild(dsn_of(settings), settings.partitions, only_compare=compare))
 
 

@@ -1,10 +1,9 @@
 """How an order splits into parcels: what is packed, and what is still to be."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from service.domain.document import Logistics, OrderDocument, Package, PackageItem
 
@@ -15,8 +14,7 @@ INPUT: Final = "Input"
 _place: Final = attrgetter("item_index")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Parcel(NamedTuple):
     """Items that travel together; without a package they are still to be invoiced."""
 
     items: tuple[PackageItem, ...]

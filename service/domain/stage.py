@@ -28,9 +28,22 @@ class Stage:
     """Every parcel goes to a pickup point; a mixed order counts as delivery."""
 
     @property
-    def rank(self) -> tuple[int, int]:
+    def rank(self) -> int:
         """How far the order is; a higher rank is further."""
-        return self.number, _PLACES[self.phase]
+        return len(PHASES) * self.number + _PLACES[self.phase]
+
+
+_STAGES: Final = {
+    (number, phase, pickup): Stage(number=number, phase=phase, pickup=pickup)
+    for number in range(1, 6)
+    for phase in PHASES
+    for pickup in (False, True)
+}
+
+
+def stage_at(number: int, phase: Phase, *, pickup: bool) -> Stage:
+    """Return the one object that stands for this stage: there are thirty in all."""
+    return _STAGES[number, phase, pickup]
 
 
 # A row for each stage, a column for each phase.
@@ -133,10 +146,10 @@ class Way:
         if status != INVOICED:
             return stage_of_status(status, pickup=self.pickup)
         if self.delivered:
-            return Stage(number=5, phase="done", pickup=self.pickup)
+            return stage_at(5, "done", pickup=self.pickup)
         shown = self.shown
         arrived = _is_ready(shown, now) if self.pickup else _is_carried(shown)
-        return Stage(number=5 if arrived else 4, phase="doing", pickup=self.pickup)
+        return stage_at(5 if arrived else 4, "doing", pickup=self.pickup)
 
     def ready_at(self, status: str | None) -> datetime | None:
         """Return when time alone moves a pickup order of *status* to stage 5."""
@@ -155,11 +168,11 @@ def stage_of(document: OrderDocument, now: datetime) -> Stage | None:
 def stage_of_status(status: str | None, *, pickup: bool) -> Stage | None:
     """Return the stage that a status alone gives; no workflow yet is stage 1 to do."""
     if status is None:
-        return Stage(number=1, phase="to-do", pickup=pickup)
+        return stage_at(1, "to-do", pickup=pickup)
     number = STAGE_OF_STATUS.get(status)
     if number is None:
         return None
-    return Stage(number=number, phase="doing", pickup=pickup)
+    return stage_at(number, "doing", pickup=pickup)
 
 
 def ready_at(document: OrderDocument) -> datetime | None:

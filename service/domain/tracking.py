@@ -1,7 +1,7 @@
 """The read model of one order: its stage, its parcels and where they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self, assert_never
 
@@ -25,7 +25,14 @@ from service.domain.facts import (
     TrackingNumberAssigned,
 )
 from service.domain.parcels import INPUT
-from service.domain.stage import Channel, Stage, Way, stage_of_status, triggers
+from service.domain.stage import (
+    Channel,
+    Stage,
+    Way,
+    stage_at,
+    stage_of_status,
+    triggers,
+)
 from service.domain.statuses import (
     INVOICED,
     START_HANDLING,
@@ -132,7 +139,7 @@ def effective(tracking: Tracking, now: datetime) -> Tracking:
     ripe = tracking.ripens_at
     if ripe is None or now < ripe:
         return tracking
-    ready = Stage(number=5, phase="doing", pickup=True)
+    ready = stage_at(5, "doing", pickup=True)
     reached = _reached(tracking, ready, at=ripe, channel=tracking.channel)
     return tracking.changed({"ripens_at": None, **_at(*reached)})
 
@@ -275,7 +282,7 @@ def _reached(
             times = _earliest(times, stage.number, at)
     pickup = channel == "pickup"
     if furthest is not None and furthest.pickup != pickup:
-        furthest = replace(furthest, pickup=pickup)
+        furthest = stage_at(furthest.number, furthest.phase, pickup=pickup)
     return furthest, times
 
 

@@ -15,6 +15,7 @@ from service.errors import (
     UnavailableError,
     UnreadableError,
 )
+from service.eventlog.ahead import ReadAhead
 from service.eventlog.gaps import Gap, GapChecker
 from service.eventlog.leases import HEARTBEAT, Leases
 from service.eventlog.parking import PAUSE, Parking
@@ -55,6 +56,7 @@ class Subscription:
         self.consumer = consumer
         self.progress = Progress(consumer.name)
         self._log = log
+        self._reading = ReadAhead(log)
         self._wake = wake
         self._clock = clock
         self._slots = slots
@@ -184,13 +186,18 @@ class Subscription:
         if not self._positions:
             return 0
         each = max(1, self._batch_size // len(self._positions))
-        events = await self._log.read_partitions(self._positions, each=each)
+        events = await self._reading.read(dict(self._positions), each=each)
         if not events:
             return 0
         positions = await contiguous(events, self._positions, self._log)
         reached("subscription.read")
         self.progress.handles(oldest=events[0].recorded_at, now=self._clock.now())
-        await self._hand_out(events, positions)
+        handling = self._hand_out(events, positions)
+        if len(events) < self._batch_size // 2:
+            await handling
+        else:  # there is more, so it is not idle until this is handled
+            after = {**self._positions, **positions}
+            await self._reading.during(handling, positions=after, each=each)
         reached("subscription.handled")
         self._positions.update(positions)
         return len(events)

@@ -24,6 +24,7 @@ from service.eventlog.gaps import count_archived
 from service.eventlog.records import RecordedEvent, StreamKey
 from service.eventlog.set_aside import without_set_aside
 from service.project.projection import Projected, project
+from service.project.reading import Reader
 from service.project.rows import order_row, timeline_entries
 
 STREAMS: Final = 400
@@ -172,7 +173,7 @@ async def fill(pool: Pool, streams: Streams, *, limits: Limits) -> Counter[int]:
     }
     changes = {row["stream_id"]: (row["version"], row["change"]) for row in known}
     events = [_recorded(row, keys) for row in rows]
-    projected = project(without_set_aside(events, limits.aside), {})
+    projected = project(without_set_aside(events, limits.aside), {}, reader=Reader())
     async with transaction(pool) as lent:
         await _copy(lent, projected, changes)
     return Counter(row["partition"] for row in rows)

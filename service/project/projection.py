@@ -32,14 +32,19 @@ class Projected:
 
 
 def project(
-    events: Sequence[RecordedEvent], known: Mapping[UUID, Tracking]
+    events: Sequence[RecordedEvent],
+    known: Mapping[UUID, Tracking],
+    *,
+    reader: Reader | None = None,
 ) -> Projected:
     """Fold *events* into what is *known*; what is in there already is left out.
+
+    A *reader* that has read the same orders before is quicker.
 
     Raises:
         UnreadableEventError: An event is newer than this version.
     """
-    projected, reader = Projected(), Reader()
+    projected, reader = Projected(), reader or Reader()
     trackings = projected.trackings
     for event in events:
         stream_id = event.stream_id

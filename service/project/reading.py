@@ -18,6 +18,9 @@ _PARTS_END: Final = '},"hash":'
 _FIELDS: Final = tuple(OrderDocument.model_fields)
 _PARTS: Final = _FIELDS[_FIELDS.index("totals") :]
 
+MOST_REMEMBERED: Final = 4_000
+"""Orders whose last document is kept in memory."""
+
 
 class Read(NamedTuple):
     """A fact; *shipping* is that of its document, if it has one."""
@@ -39,6 +42,7 @@ class Reader:
 
     From one document of an order to the next, often only the status and some dates
     change: items, logistics and packages that are written as before are not read again.
+    The order that was remembered first is forgotten first.
     """
 
     def __init__(self) -> None:
@@ -68,6 +72,8 @@ class Reader:
         shipping = Shipping.of(fact.document)
         parts = {name: getattr(fact.document, name) for name in _PARTS}
         self._documents[event.stream_id] = _Document(written, parts, shipping)
+        if len(self._documents) > MOST_REMEMBERED:
+            del self._documents[next(iter(self._documents))]
         return Read(fact, shipping)
 
 

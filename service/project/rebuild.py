@@ -12,9 +12,10 @@ import structlog
 
 from service.db import Connection, Pool, connection, load_sql, transaction
 from service.errors import ConflictError, InvalidSettingsError, LogCorruptedError
+from service.eventlog.ahead import PartitionReader
 from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.gaps import GapChecker
-from service.eventlog.records import Batch, RecordedEvent
+from service.eventlog.records import Batch
 from service.eventlog.set_aside import load_set_aside, without_set_aside
 from service.eventlog.subscription import contiguous
 from service.project.filling import (
@@ -26,6 +27,7 @@ from service.project.filling import (
 )
 from service.project.orders import CONSUMER
 from service.project.projection import project
+from service.project.reading import Reader
 from service.project.tables import Tables
 
 BATCH_SIZE: Final = 2000
@@ -63,14 +65,8 @@ _DIFFERENCES = load_sql("service.project", "differences")
 _log = structlog.get_logger()
 
 
-class LogReader(GapChecker, Protocol):
+class LogReader(PartitionReader, GapChecker, Protocol):
     """The log as a rebuild catches up with it."""
-
-    async def read_partitions(
-        self, positions: Mapping[int, int], *, each: int
-    ) -> Sequence[RecordedEvent]:
-        """Return up to *each* events after the position of each partition, in order."""
-        ...
 
     async def heads(self) -> Mapping[int, int]:
         """Return the position handed out last in each partition."""
@@ -185,6 +181,7 @@ class _Model:
     workers: Workers | None
     aside: Mapping[UUID, Sequence[range]]
     tables: Tables = field(default_factory=lambda: Tables("rebuilt"))
+    reader: Reader = field(default_factory=Reader)
     positions: dict[int, int] = field(default_factory=dict)
     done: int = 0
     total: int = 0
@@ -286,7 +283,7 @@ class _Model:
                 )
             wanted = without_set_aside(events, self.aside)
             known = await self.tables.load(lent, wanted)
-            await self.tables.save(lent, project(wanted, known))
+            await self.tables.save(lent, project(wanted, known, reader=self.reader))
             self.positions |= await contiguous(events, {partition: position}, self.log)
             self._did(len(events))
             return

@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection as Pipe
 
 from service.db import open_pool
 from service.errors import ServiceError, UnavailableError
+from service.garbage import collect_seldom
 from service.project.filling import Filler, Limits, Streams, fill
 
 _spawning = get_context("spawn")
@@ -60,6 +61,7 @@ def _work(
 ) -> None:
     # Ctrl-C is for the process that waits for this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_seldom()
     asyncio.run(_fill_as_told(pipe, dsn, limits))
 
 

@@ -6,12 +6,12 @@ from typing import Final
 import asyncpg
 import orjson
 
-from service.domain.stage import TRIGGER_NAMES, Stage, triggers
+from service.domain.stage import TRIGGER_NAMES, stage_at, triggers
 
 NOT_SHARED: Final = "private, no-cache"
 """Cache-Control of everything that may change: ask again each time."""
 
-_RIPE: Final = Stage(number=5, phase="doing", pickup=True)
+_RIPE: Final = stage_at(5, "doing", pickup=True)
 _SHOWN: Final = (
     "account",
     "order_id",

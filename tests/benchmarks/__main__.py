@@ -12,6 +12,7 @@ from rich.console import Console
 from benchmarks import appending, growth, latency, relaying, replaying, traffic_log
 from benchmarks.lab import Lab, open_lab
 from benchmarks.report import Ratio, Report
+from service.garbage import collect_seldom
 from service.telemetry import set_up_logging
 
 SECONDS: Final = 10
@@ -88,7 +89,7 @@ async def replays(lab: Lab, rounds: int) -> Report:
         ],
     )
     dsn = await lab.database()
-    await traffic_log.fill_log(dsn, orders=4000)
+    await traffic_log.fill_log(dsn, orders=10_000)
     await asyncio.to_thread(replaying.fill_peer, dsn)
     for _ in range(rounds):
         report.rates[raw].append(await replaying.raw_rows(dsn))
@@ -155,6 +156,7 @@ def main(
 ) -> None:
     """Measure ourselves, the ceiling and the peer in one run, and print the ratios."""
     set_up_logging(level="error", style="console")
+    collect_seldom()
     unknown = set(sections or ()) - SECTIONS.keys()
     if unknown:
         sys.exit(f"There is no {', '.join(unknown)}; there are {', '.join(SECTIONS)}.")

@@ -33,6 +33,9 @@ from service.publish.sending import BATCH_BYTES
 PARTITIONS = 16
 AT_ONCE = 5000
 
+WARMING = 2
+"""Seconds before a delay is measured: connections, coordinators, compiled code."""
+
 _CONTRACT = Contract("https://orders.example")
 
 
@@ -221,6 +224,7 @@ async def delays(dsn: str, servers: str, *, rate: int, seconds: int) -> list[flo
         await consumer.start()
         await consumer.seek_to_end()
         try:
+            await _timed(consumer, log, rate=rate, seconds=WARMING)
             return await _timed(consumer, log, rate=rate, seconds=seconds)
         finally:
             await consumer.stop()

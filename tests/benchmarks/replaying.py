@@ -4,11 +4,13 @@
 """
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -30,8 +32,9 @@ from service.domain.facts import FACTS
 from service.domain.tracking import Tracking, evolve_tracking
 from service.eventlog.store import open_log
 from service.eventlog.wake import Wake
-from service.project.projection import project
+from service.project.reading import Reader
 from service.project.rebuild import rebuild
+from service.project.workers import workers
 
 _BATCH: Final = 5000
 _TABLE: Final = "replayed_events"
@@ -65,7 +68,7 @@ async def raw_rows(dsn: str) -> float:
 
 async def in_memory(dsn: str) -> float:
     """Return events a second of a catch-up read, decoded and folded in memory."""
-    read = 0
+    read, reader = 0, Reader()
     async with (
         open_pool(dsn, size=2) as pool,
         open_log(pool, partitions=PARTITIONS, lanes=1, wake=Wake(dsn)) as log,
@@ -77,7 +80,15 @@ async def in_memory(dsn: str) -> float:
             while events := await log.read_partitions(
                 {partition: position}, each=_BATCH
             ):
-                known |= project(events, known).trackings
+                for event in events:
+                    fact, shipping = reader.read(event)
+                    known[event.stream_id] = evolve_tracking(
+                        known.get(event.stream_id),
+                        fact,
+                        version=event.version,
+                        at=event.recorded_at,
+                        shipping=shipping,
+                    )
                 position = events[-1].position
                 read += len(events)
         return read / (time.perf_counter() - started)
@@ -90,7 +101,12 @@ async def rebuilding(dsn: str) -> float:
         open_log(pool, partitions=PARTITIONS, lanes=1, wake=Wake(dsn)) as log,
     ):
         started = time.perf_counter()
-        rebuilt = await rebuild(pool, log, progress=lambda _done, _total: None)
+        rebuilt = await rebuild(
+            pool,
+            log,
+            progress=lambda _done, _total: None,
+            workers=partial(workers, dsn, count=os.cpu_count() or 1),
+        )
         return rebuilt.events / (time.perf_counter() - started)
 
 

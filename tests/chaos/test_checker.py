@@ -55,7 +55,7 @@ class TestCheckLog:
         """Versions that do not grow with the positions are found."""
         events = sound.events
         swapped = [
-            replace(event, version={1: 2, 2: 1}.get(event.version, event.version))
+            event._replace(version={1: 2, 2: 1}.get(event.version, event.version))
             for event in events
         ]
 
@@ -63,7 +63,7 @@ class TestCheckLog:
 
     def test_torn(self, sound: Sound) -> None:
         """An event outside its stream's partition is found."""
-        moved = replace(sound.events[-1], partition=1 - sound.events[-1].partition)
+        moved = sound.events[-1]._replace(partition=1 - sound.events[-1].partition)
 
         assert ("torn", "log") in self.check([*sound.events[:-1], moved])
 

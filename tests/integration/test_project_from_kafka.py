@@ -347,7 +347,7 @@ class TestDeadLetters:
 
 
 def newer(event: RecordedEvent) -> Message:
-    [message] = messages_of([replace(event, type="OrderTeleported")])
+    [message] = messages_of([event._replace(type="OrderTeleported")])
     return message
 
 

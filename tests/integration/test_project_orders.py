@@ -1,7 +1,6 @@
 """The projection of orders: what it writes, and that it writes it once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -310,7 +309,7 @@ class TestOnce:
         known, unknown = await world.record(handling_requested(), handling_requested())
 
         with pytest.raises(UnreadableEventError):
-            await world.project(known, replace(unknown, type="OrderTeleported"))
+            await world.project(known, unknown._replace(type="OrderTeleported"))
 
         assert await rows(pool) == []
 
@@ -333,7 +332,7 @@ class TestChanges:
         """Until a change is committed, no later one of its partition can be."""
         (first,) = await world.record(handling_requested(), order_id="1")
         (second,) = await world.record(handling_requested(), order_id="2")
-        second = replace(second, partition=first.partition)
+        second = second._replace(partition=first.partition)
         tables = Tables()
         async with transaction(pool) as earlier, connection(pool) as later:
             await tables.save(earlier, project([first], {}))

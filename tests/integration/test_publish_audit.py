@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import pytest
 
@@ -193,7 +192,7 @@ class TestAudit:
             await lent.execute(
                 "UPDATE eventlog.partitions SET head = 12 WHERE head > 0"
             )
-        archived = [replace(events[0], position=n) for n in (11, 12)]
+        archived = [events[0]._replace(position=n) for n in (11, 12)]
         after = [
             e for e in await write(relays.log, orders=1, each=1) if e.position > 12
         ]

@@ -104,8 +104,7 @@ def with_fact(
 ) -> list[RecordedEvent]:
     """Change fields of one fact."""
     return [
-        replace(
-            event,
+        event._replace(
             data=orjson.dumps(orjson.loads(event.data) | changes, default=str).decode(),
         )
         if event.version == version

@@ -1,7 +1,6 @@
 """From events to rows, without a database."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -67,7 +66,7 @@ class TestProject:
     async def test_recorded_time(self) -> None:
         """The time at which a fact was recorded is the only time there is."""
         (event,) = await recorded(handling_requested())
-        late = replace(event, recorded_at=minutes(99))
+        late = event._replace(recorded_at=minutes(99))
 
         (tracking,) = project([late], {}).trackings.values()
 
@@ -87,4 +86,4 @@ class TestProject:
         (event,) = await recorded(handling_requested())
 
         with pytest.raises(UnreadableEventError):
-            project([replace(event, type="OrderTeleported")], {})
+            project([event._replace(type="OrderTeleported")], {})
