@@ -9,11 +9,22 @@ import typer
 import uvloop
 from rich.console import Console
 
-from benchmarks import appending, growth, latency, relaying, replaying, traffic_log
+from benchmarks import (
+    appending,
+    growth,
+    intake,
+    latency,
+    relaying,
+    replaying,
+    traffic_log,
+)
 from benchmarks.lab import Lab, open_lab
 from benchmarks.report import Ratio, Report
 from service.garbage import collect_seldom
 from service.telemetry import set_up_logging
+
+ORDERS: Final = 5000
+"""That go from the feed to Kafka in a round."""
 
 SECONDS: Final = 10
 """For which a latency is measured."""
@@ -139,11 +150,40 @@ async def growing(lab: Lab, rounds: int) -> Report:
     return report
 
 
+async def intakes(lab: Lab, rounds: int) -> Report:
+    """From a feed item to Kafka, against a plain script that does the same calls."""
+    ours, plain = "feed to order to log to Kafka", "plain script, the same calls"
+    report = Report("intake", ratios=[Ratio(ours, plain, "0.9")])
+    servers = await lab.kafka()
+    for _ in range(rounds):
+        rate = await intake.through_service(
+            await lab.database(), servers, orders=ORDERS, folder=lab.folder
+        )
+        report.rates[ours].append(rate)
+        rate = await intake.through_script(await lab.database(), servers, orders=ORDERS)
+        report.rates[plain].append(rate)
+    return report
+
+
+async def hooks(lab: Lab, rounds: int) -> Report:
+    """A burst of the hook, each notification in the log before its answer."""
+    report = Report("hook; aim: 2,000 a second for 30 s, p99 100 ms, none lost")
+    servers = await lab.kafka()
+    for _ in range(rounds):
+        took = await intake.hook_burst(
+            await lab.database(), servers, rate=2000, seconds=30, folder=lab.folder
+        )
+        report.delays["notification to answer, 2,000/s"].append(took)
+    return report
+
+
 SECTIONS: Final[Mapping[str, Callable[[Lab, int], Awaitable[Report]]]] = {
     "appends": appends,
     "delays": delays,
     "replays": replays,
     "relays": relays,
+    "intakes": intakes,
+    "hooks": hooks,
     "growth": growing,
 }
 
