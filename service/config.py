@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -28,6 +29,15 @@ Role = Literal["ingest", "publish", "project", "react", "read"]
 ROLES: tuple[Role, ...] = ("ingest", "publish", "project", "react", "read")
 
 
+class AppKey(BaseModel):
+    """A second appKey of an account; a feed belongs to its appKey."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    app_key: str = Field(description="Another appKey than the account's first.")
+    app_token: SecretStr = Field(description="Its appToken.")
+
+
 class Account(BaseModel):
     """A VTEX account that the service follows."""
 
@@ -38,15 +48,79 @@ class Account(BaseModel):
         description="The account's name at VTEX; the first part of every order's key.",
     )
     base_url: HttpUrl = Field(description="Where the account's Orders API is.")
-    app_key: str = Field(description="An appKey that nobody else reads the feed with.")
-    app_token: SecretStr = Field(description="The appKey's appToken.")
-    feed: bool = Field(True, description="Poll the feed of the appKey.")
+    app_key: str | None = Field(
+        None, description="An appKey that nobody else reads the feed with."
+    )
+    app_token: SecretStr | None = Field(None, description="The appKey's appToken.")
+    auth_cookie: SecretStr | None = Field(
+        None,
+        description="Value of a user's cookie `VtexIdclientAutCookie`, "
+        "in place of appKey and appToken.",
+    )
+    feed: bool | Literal["v2"] = Field(
+        True, description="Poll the feed of the appKey; `v2` is the old one."
+    )
+    feed_visibility_timeout: Annotated[int, Field(ge=1, le=43_200)] = Field(
+        60, description="Seconds until an item that was not committed comes again."
+    )
+    feed_retention: Annotated[int, Field(ge=345_600, le=1_209_600)] = Field(
+        1_209_600, description="Seconds for which the feed keeps what is not read."
+    )
+    statuses: tuple[str, ...] = Field(
+        (), description="Statuses that feed and hook tell; none: all that are known."
+    )
+    tracking_feed: AppKey | None = Field(
+        None, description="The appKey whose feed tells changes of tracking."
+    )
     hook_secret: SecretStr | None = Field(
         None, description="Take notifications that carry this in a header."
+    )
+    hook_url: HttpUrl | None = Field(
+        None,
+        description="Public address of the account's hook here: keep VTEX's hook so.",
+    )
+    take_over: bool = Field(
+        False, description="Replace what others configured for feed or hook."
     )
     start_handling: bool = Field(
         True, description="Start the handling of orders that are ready for it."
     )
+
+    @model_validator(mode="after")
+    def _has_one_way_in(self) -> Self:
+        pair = (self.app_key, self.app_token)
+        if (None in pair) != (pair == (None, None)):
+            raise ValueError("app_key and app_token are given together")
+        if (pair == (None, None)) == (self.auth_cookie is None):
+            raise ValueError("give app_key and app_token, or else auth_cookie")
+        return self
+
+    @field_validator("auth_cookie")
+    @classmethod
+    def _is_a_value(cls, cookie: SecretStr | None) -> SecretStr | None:
+        if cookie and not re.fullmatch(
+            r"(?!VtexIdclient)[^\s;,\"]+", cookie.get_secret_value()
+        ):
+            raise ValueError("must be the value of VtexIdclientAutCookie alone")
+        return cookie
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.hook_url is not None and not self.hook_secret:
+            raise ValueError("hook_url needs a hook_secret")
+        if self.tracking_feed and self.tracking_feed.app_key == self.app_key:
+            raise ValueError("tracking_feed needs an appKey of its own")
+        return self
+
+    def with_key(self, key: AppKey) -> Self:
+        """Return the account as *key* sees it."""
+        return self.model_copy(
+            update={
+                "app_key": key.app_key,
+                "app_token": key.app_token,
+                "auth_cookie": None,
+            }
+        )
 
 
 class ApiKey(BaseModel):
@@ -151,7 +225,19 @@ class Settings(BaseModel):
         16, description="Calls to VTEX in flight of one process."
     )
     requests_per_minute: Annotated[int, Field(ge=1)] = Field(
-        5000, description="Most requests to VTEX a minute, per account and process."
+        5000,
+        description="Most requests to VTEX a minute, per account and process; "
+        "VTEX serves 6,000 an account.",
+    )
+
+    configuration_check_seconds: Annotated[int, Field(ge=10, le=86_400)] = Field(
+        300, description="Seconds between two looks at the feeds and hooks at VTEX."
+    )
+    reconcile_minutes: Annotated[int, Field(ge=1)] = Field(
+        60, description="Minutes between two comparisons of VTEX's list with the log."
+    )
+    reconcile_days: Annotated[int, Field(ge=1, le=90)] = Field(
+        2, description="Age of the oldest orders that are compared, in days."
     )
 
     retention_months: Annotated[int, Field(ge=1)] = Field(

@@ -7,6 +7,7 @@ ServiceError
 │   ├── InvoiceNotFoundError
 │   ├── InvalidInvoiceError
 │   ├── InvalidCourierUpdateError
+│   ├── InvalidListingError
 │   ├── NothingToReplayError
 │   ├── NothingSetAsideError
 │   ├── CustomerDataNotFoundError
@@ -85,6 +86,12 @@ class InvalidCourierUpdateError(RejectedError):
     """The courier update contradicts itself or the package; correct it."""
 
     code = "invalid-courier-update"
+
+
+class InvalidListingError(RejectedError):
+    """VTEX does not list orders like this; slice by creation date."""
+
+    code = "invalid-listing"
 
 
 class NothingToReplayError(RejectedError):
@@ -277,7 +284,7 @@ class UnreadableAnswerError(OrdersApiError):
 
 
 class CredentialsRefusedError(OrdersApiError):
-    """VTEX refuses the account's appKey; correct it or its permissions."""
+    """VTEX refuses the account's credentials; correct them or their permissions."""
 
     code = "credentials-refused"
 

@@ -40,6 +40,7 @@ class Asked:
 
     method: str
     path: str
+    query: list[tuple[str, str]]
     headers: dict[str, str]
     body: bytes
 
@@ -66,6 +67,7 @@ class ScriptedVtex:
         asked = Asked(
             request.method,
             request.raw_path.partition("?")[0],
+            list(request.query.items()),
             dict(request.headers),
             await request.read(),
         )
@@ -92,6 +94,10 @@ def account_at(url: str, *, name: str = "acme", **settings: Any) -> Account:
         "app_token": SecretStr(TOKEN),
     }
     return Account(name=name, base_url=HttpUrl(url), **fields | settings)
+
+
+def account_by_cookie(url: str) -> Account:
+    return Account(name="acme", base_url=HttpUrl(url), auth_cookie=SecretStr(TOKEN))
 
 
 @asynccontextmanager

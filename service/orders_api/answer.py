@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
 from service.errors import UnreadableAnswerError
+from service.orders_api.bodies import Request
+
+_T = TypeVar("_T")
 
 _LONGEST_REASON: Final = 200
 # The services behind the Orders API word their errors in different ways.
@@ -22,17 +26,35 @@ _PRIVATE: Final = re.compile(r"\S+@\S+|\+?\d[\d./() -]{7,}\d|\S{40,}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One operation of the Orders API: *name* is what its spans are called after."""
+    """One operation of the Orders API.
+
+    *name* is what its spans are called after, *title* what VTEX's documentation calls
+    it, *call* the client's method, and *query* what it takes there. *own_account* is
+    the parameter that names an account: ours, unless a caller names another. One that
+    *only_asks* does nothing at VTEX, whatever its method.
+    """
 
     method: str
     name: str
     path: str
+    title: str
+    call: str
+    query: tuple[str, ...] = ()
+    own_account: str | None = None
+    body: type[Request] | None = None
+    only_asks: bool = False
     largest_answer: int = 1024 * 1024
+
+    @property
+    def needs_body(self) -> bool:
+        """Whether VTEX refuses it without a body."""
+        fields = self.body.model_fields.values() if self.body else ()
+        return any(field.is_required() for field in fields)
 
     @property
     def changes(self) -> bool:
         """Whether it does something at VTEX, so that sending it twice matters."""
-        return self.method != "GET"
+        return self.method != "GET" and not self.only_asks
 
     @override
     def __str__(self) -> str:
@@ -54,6 +76,17 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    def read_as(self, wanted: TypeAdapter[_T], *, called: str) -> _T:
+        """Return the answer as *wanted*, which people call *called*.
+
+        Raises:
+            UnreadableAnswerError: It holds something else.
+        """
+        try:
+            return wanted.validate_python(self._parsed(), strict=True)
+        except ValidationError:
+            raise self._unreadable(called) from None
 
     def json_object(self) -> Mapping[str, object]:
         """Return the JSON object that the answer holds.

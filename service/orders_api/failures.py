@@ -41,8 +41,8 @@ def failure_of(answer: Answer, *, account: str) -> OrdersApiError | None:
         )
     if status in _LOCKED_OUT:
         return CredentialsRefusedError(
-            f"VTEX refuses {asked} to the appKey of account {account} ({status}); "
-            "correct the key, its token or its permissions."
+            f"VTEX refuses {asked} to account {account} ({status}); "
+            "correct its appKey and appToken or its cookie, or their permissions."
         )
     return _refusal(answer)
 

@@ -1,44 +1,30 @@
-"""One request to VTEX: sent once, measured, traced, and judged by what to do next."""
+"""One request to VTEX: in its turn, measured, traced, and judged by what to do next."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from http import HTTPStatus
-from typing import Final
-from urllib.parse import quote
+from types import MappingProxyType
+from typing import Final, Self
 
 import aiohttp
-import orjson
 import structlog
-from aiohttp.client_middlewares import ClientHandlerType
 from opentelemetry.trace import SpanKind
-from yarl import URL
 
 from service.config import Account
-from service.errors import (
-    OrdersApiError,
-    OrdersApiUnavailableError,
-    ResourceNotFoundError,
-    ThrottledError,
-    UnreadableAnswerError,
-)
+from service.errors import OrdersApiError, ThrottledError
 from service.failpoints import reached
 from service.orders_api.answer import Answer, Operation
+from service.orders_api.bodies import Body
 from service.orders_api.failures import failure_of
 from service.orders_api.gate import Gate
-from service.telemetry import (
-    SECONDS,
-    current_traceparent,
-    meter,
-    order_attributes,
-    tracer,
-)
+from service.orders_api.question import Query, Question
+from service.orders_api.sharing import SharedReads
+from service.orders_api.wire import TIMEOUT, Wire
+from service.telemetry import SECONDS, meter, order_attributes, tracer
 
-CONNECT_TIMEOUT: Final = 5.0
-"""Seconds until a connection stands."""
-
-TIMEOUT: Final = 30.0
-"""Seconds until the whole answer is there."""
+_NONE: Final = MappingProxyType[str, str]({})
 
 _log = structlog.get_logger()
 _duration = meter.create_histogram(
@@ -73,20 +59,23 @@ class Transport:
         timeout: float = TIMEOUT,
     ) -> None:
         self._account = account
-        self._base = str(account.base_url).rstrip("/")
-        self._session = session
+        self._wire = Wire(account, session, timeout=timeout)
         self._gate = gate
-        self._timeout = aiohttp.ClientTimeout(
-            total=timeout, sock_connect=CONNECT_TIMEOUT
-        )
+        self._reads = SharedReads[Answer]()
+
+    def through(self, gate: Gate) -> Self:
+        """Return the same transport, behind another entrance of its gate."""
+        transport = copy(self)
+        transport._gate = gate  # noqa: SLF001 - of this class
+        return transport
 
     async def send(
         self,
         operation: Operation,
         *,
-        path: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, object] | None = None,
+        path: Mapping[str, str] = _NONE,
+        query: Query = _NONE,
+        body: Body | None = None,
         resend_count: int = 0,
     ) -> Answer:
         """Send one request and return its answer, which is a success.
@@ -97,20 +86,55 @@ class Transport:
         Raises:
             OrdersApiError: Its subclass says what to do next.
         """
-        url = URL(self._base + _filled(operation, path or {}), encoded=True)
+        question = Question(
+            operation=operation,
+            path=path,
+            query=query,
+            body=body,
+            resend_count=resend_count,
+        )
         await self._gate.enter()
-        with self._observed(operation, path or {}, resend_count) as observed:
+        return await self._ask(question)
+
+    async def read_order(
+        self, operation: Operation, order_id: str, *, resend_count: int
+    ) -> Answer:
+        """Send one request for all who ask for the order until it goes out.
+
+        Raises:
+            OrdersApiError: Its subclass says what to do next.
+        """
+        question = Question(
+            operation=operation,
+            path={"orderId": order_id},
+            query=_NONE,
+            body=None,
+            resend_count=resend_count,
+        )
+
+        async def send(going_out: Callable[[], None]) -> Answer:
+            await self._gate.enter()
+            going_out()
+            return await self._ask(question)
+
+        # Not with what is less urgent, which would keep it waiting.
+        urgencies = range(self._gate.urgency + 1)
+        keys = ((order_id, urgency) for urgency in urgencies)
+        return await self._reads.get(*keys, send=send)
+
+    async def _ask(self, question: Question) -> Answer:
+        operation = question.operation
+        with self._observed(question) as observed:
             reached(f"{operation.method}.{operation.name}", "sending")
-            answer = await self._exchange(operation, url, query=query, body=body)
+            answer = await self._wire.exchange(question)
             reached(f"{operation.method}.{operation.name}", "answered")
             observed.status = answer.status
             self._judge(answer)
         return answer
 
     @contextmanager
-    def _observed(
-        self, operation: Operation, path: Mapping[str, str], resend_count: int
-    ) -> Iterator["_Observed"]:
+    def _observed(self, question: Question) -> Iterator["_Observed"]:
+        operation, order_id = question.operation, question.order_id
         labels: dict[str, str | int] = {
             "http.request.method": operation.method,
             "url.template": operation.path,
@@ -121,12 +145,10 @@ class Transport:
         with tracer.start_as_current_span(
             str(operation), kind=SpanKind.CLIENT, attributes=labels
         ) as span:
-            if "orderId" in path:
-                span.set_attributes(
-                    order_attributes(self._account.name, path["orderId"])
-                )
-            if resend_count:
-                span.set_attribute("http.request.resend_count", resend_count)
+            if order_id is not None:
+                span.set_attributes(order_attributes(self._account.name, order_id))
+            if question.resend_count:
+                span.set_attribute("http.request.resend_count", question.resend_count)
             observed = _Observed()
             try:
                 yield observed
@@ -138,42 +160,6 @@ class Transport:
                 span.set_attributes(found)
                 _duration.record(time.perf_counter() - started, labels | found)
 
-    async def _exchange(
-        self,
-        operation: Operation,
-        url: URL,
-        *,
-        query: Mapping[str, str] | None,
-        body: Mapping[str, object] | None,
-    ) -> Answer:
-        try:
-            async with self._session.request(
-                operation.method,
-                url,
-                params=query,
-                data=None if body is None else orjson.dumps(body),
-                headers=self._headers(),
-                timeout=self._timeout,
-                allow_redirects=False,
-                middlewares=(_Once(),),
-            ) as response:
-                return Answer(
-                    operation=operation,
-                    status=response.status,
-                    headers=response.headers,
-                    body=await _read(response, operation),
-                )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise OrdersApiUnavailableError(
-                f"No connection to VTEX for {operation} ({type(error).__name__}); "
-                f"check the base_url of account {self._account.name}."
-            ) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise OrdersApiUnavailableError(
-                f"VTEX gave no whole answer to {operation} ({type(error).__name__}).",
-                outcome_unknown=operation.changes,
-            ) from error
-
     def _judge(self, answer: Answer) -> None:
         failure = failure_of(answer, account=self._account.name)
         if isinstance(failure, ThrottledError):
@@ -184,15 +170,6 @@ class Transport:
             )
         if failure is not None:
             raise failure
-
-    def _headers(self) -> dict[str, str]:
-        headers = {
-            "Content-Type": "application/json",
-            "X-VTEX-API-AppKey": self._account.app_key,
-            "X-VTEX-API-AppToken": self._account.app_token.get_secret_value(),
-        }
-        traceparent = current_traceparent()
-        return headers | {"traceparent": traceparent} if traceparent else headers
 
 
 class _Observed:
@@ -213,53 +190,3 @@ class _Observed:
             cause = self.error.__cause__ or self.error
             found["error.type"] = str(self.status) if failed else type(cause).__name__
         return found
-
-
-class _Once:
-    """Lets a request out once.
-
-    aiohttp sends GET, PUT and DELETE a second time by itself when a connection that
-    was kept alive turns out to be dead; it passes here for each.
-    """
-
-    def __init__(self) -> None:
-        self._failure: aiohttp.ClientError | None = None
-
-    async def __call__(
-        self, request: aiohttp.ClientRequest, send: ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        if self._failure is not None:
-            raise self._failure
-        try:
-            return await send(request)
-        except aiohttp.ClientError as error:
-            self._failure = error
-            raise
-
-
-def _filled(operation: Operation, path: Mapping[str, str]) -> str:
-    if {"", ".", ".."} & set(path.values()):
-        # Such a segment would make it another operation.
-        raise ResourceNotFoundError(
-            f"VTEX has nothing under this name ({operation}); correct it.",
-            status=HTTPStatus.NOT_FOUND,
-            vtex_code=None,
-            reason="not a name",
-        )
-    return operation.path.format_map(
-        {name: quote(value, safe="") for name, value in path.items()}
-    )
-
-
-async def _read(response: aiohttp.ClientResponse, operation: Operation) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > operation.largest_answer:
-            raise UnreadableAnswerError(
-                f"VTEX's answer to {operation} has more than "
-                f"{operation.largest_answer} bytes.",
-                size=len(body),
-                outcome_unknown=operation.changes,
-            )
-    return bytes(body)

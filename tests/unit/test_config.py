@@ -1,5 +1,7 @@
 """Settings from the environment: what is taken, and what stops the start."""
 
+import json
+
 import pytest
 
 from service.config import Settings, settings_from_env
@@ -65,6 +67,77 @@ class TestSettingsFromEnv:
 
         with pytest.raises(InvalidSettingsError, match=told):
             settings_from_env()
+
+    @pytest.mark.parametrize(
+        ("credentials", "told"),
+        [
+            ({}, "give app_key and app_token, or else auth_cookie"),
+            ({"app_key": "key"}, "app_key and app_token are given together"),
+            ({"app_token": "very-secret"}, "app_key and app_token are given together"),
+            (
+                {"app_key": "k", "app_token": "very-secret", "auth_cookie": "c"},
+                "give app_key and app_token, or else auth_cookie",
+            ),
+            (
+                {"auth_cookie": "very secret"},
+                "the value of VtexIdclientAutCookie alone",
+            ),
+            (
+                {"auth_cookie": "VtexIdclientAutCookie=very-secret"},
+                "the value of VtexIdclientAutCookie alone",
+            ),
+        ],
+    )
+    def test_an_account_has_one_way_in(
+        self, monkeypatch: pytest.MonkeyPatch, credentials: dict[str, str], told: str
+    ) -> None:
+        """Credentials are a pair or a cookie; anything else is told, without them."""
+        account = {"name": "acme", "base_url": "http://127.0.0.1:1"} | credentials
+        monkeypatch.setenv("ORDER_TRACKING_ACCOUNTS", json.dumps([account]))
+
+        with pytest.raises(InvalidSettingsError, match=told) as refused:
+            settings_from_env()
+
+        assert "ACCOUNTS.0" in str(refused.value)
+        assert "secret" not in str(refused.value)
+
+    def test_a_cookie_will_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An account may be opened by a cookie alone, which is shown nowhere."""
+        account = {
+            "name": "acme",
+            "base_url": "http://127.0.0.1:1",
+            "auth_cookie": "very-secret",
+        }
+        monkeypatch.setenv("ORDER_TRACKING_ACCOUNTS", json.dumps([account]))
+
+        settings = settings_from_env()
+
+        assert settings.accounts[0].app_key is None
+        assert "very-secret" not in repr(settings)
+
+    @pytest.mark.parametrize(
+        ("more", "told"),
+        [
+            ({"hook_url": "https://orders.example/"}, "hook_url needs a hook_secret"),
+            (
+                {"tracking_feed": {"app_key": "key", "app_token": "very-secret"}},
+                "tracking_feed needs an appKey of its own",
+            ),
+            ({"feed": "v1"}, "ACCOUNTS.0.FEED"),
+            ({"feed_retention": 60}, "ACCOUNTS.0.FEED_RETENTION"),
+        ],
+    )
+    def test_what_does_not_fit_together_is_refused(
+        self, monkeypatch: pytest.MonkeyPatch, more: dict[str, object], told: str
+    ) -> None:
+        """A hook without its secret, and two feeds of one appKey, stop the start."""
+        [account] = json.loads(ACCOUNT)
+        monkeypatch.setenv("ORDER_TRACKING_ACCOUNTS", json.dumps([account | more]))
+
+        with pytest.raises(InvalidSettingsError, match=told) as refused:
+            settings_from_env()
+
+        assert "very-secret" not in str(refused.value)
 
     def test_two_accounts_of_one_name_are_refused(
         self, monkeypatch: pytest.MonkeyPatch

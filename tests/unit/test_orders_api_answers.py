@@ -14,8 +14,10 @@ from service.orders_api.answer import Answer, Operation
 from service.orders_api.failures import failure_of
 from service.orders_api.receipt import Receipt
 
-READ = Operation(method="GET", name="thing", path="/thing")
-WRITE = Operation(method="PUT", name="thing", path="/thing")
+READ = Operation(method="GET", name="thing", path="/thing", title="Thing", call="thing")
+WRITE = Operation(
+    method="PUT", name="thing", path="/thing", title="Thing", call="thing"
+)
 
 
 def answer(

@@ -4,21 +4,30 @@ import asyncio
 
 import pytest
 
-from service.orders_api.gate import Gate
+from service.config import Settings
+from service.orders_api.gate import Gate, Urgency
 
 
 class Hours:
-    """A time that only passes while somebody sleeps."""
+    """A time that only passes while everybody sleeps, up to who wakes first."""
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self._wakings: list[float] = []
 
     def monotonic(self) -> float:
         return self.now
 
     async def sleep(self, seconds: float) -> None:
-        self.now += seconds
-        await asyncio.sleep(0)
+        waking = self.now + seconds
+        self._wakings.append(waking)
+        try:
+            await asyncio.sleep(0)
+            while self.now < waking:
+                self.now = min(self._wakings)
+                await asyncio.sleep(0)
+        finally:
+            self._wakings.remove(waking)
 
 
 @pytest.fixture
@@ -64,6 +73,18 @@ class TestEnter:
 
         assert sum(at <= 60 for at in entered) <= 611
 
+    async def test_no_minute_has_more_than_vtex_serves(self, hours: Hours) -> None:
+        """At the rate that is set unless told, no minute sees 6,000 requests."""
+        open_gate = gate(hours, per_minute=Settings().requests_per_minute)
+        hours.now += 3600
+
+        entered = await entering(open_gate, hours, times=12_000)
+
+        assert all(
+            later - earlier > 60
+            for earlier, later in zip(entered, entered[5_999:], strict=False)
+        )
+
     async def test_cancelled_waiting_leaves_no_trace(self, hours: Hours) -> None:
         """Who gives up waiting does not keep the others out for good."""
         open_gate = gate(hours)
@@ -102,3 +123,78 @@ class TestHold:
         held.hold(60)
 
         assert await entering(held, hours, times=3) == pytest.approx([60, 61, 62])
+
+
+class TestUrgency:
+    async def test_the_most_urgent_goes_first(self, hours: Hours) -> None:
+        """A call passes those who read, and a reading for news those for upkeep."""
+        held = gate(hours)
+        held.hold(10)
+        passed: list[Urgency] = []
+
+        async def enter(urgency: Urgency) -> None:
+            await held.at(urgency).enter()
+            passed.append(urgency)
+
+        async with asyncio.TaskGroup() as group:
+            for urgency in sorted([*Urgency, *Urgency], reverse=True):
+                group.create_task(enter(urgency))
+
+        assert passed == sorted([*Urgency, *Urgency])
+
+    async def test_upkeep_gets_its_share_at_most(self, hours: Hours) -> None:
+        """Even with the gate for itself, upkeep leaves most of the rate unused."""
+        upkeep = gate(hours).at(Urgency.UPKEEP)
+
+        assert await entering(upkeep, hours, times=4) == pytest.approx([0, 5, 10, 15])
+
+    async def test_upkeep_waiting_for_its_share_keeps_nobody(
+        self, hours: Hours
+    ) -> None:
+        """While upkeep has used up its share, others pass at the rate."""
+        open_gate = gate(hours)
+        upkeep = open_gate.at(Urgency.UPKEEP)
+        for _ in range(2):
+            await upkeep.enter()
+        waiting = asyncio.ensure_future(upkeep.enter())
+        await asyncio.sleep(0)
+
+        assert await entering(open_gate, hours, times=3) == pytest.approx([0, 1, 2])
+        await waiting
+
+    async def test_all_urgencies_share_the_limit(self, hours: Hours) -> None:
+        """However the requests divide, together they keep to the rate."""
+        open_gate = gate(hours)
+        entered: list[float] = []
+
+        async def enter(urgency: Urgency) -> None:
+            await open_gate.at(urgency).enter()
+            entered.append(hours.now - 1000)
+
+        async with asyncio.TaskGroup() as group:
+            for urgency in [*Urgency] * 5:
+                group.create_task(enter(urgency))
+
+        assert len(entered) == 15
+        assert all(
+            sum(at <= second for at in entered) <= second + 2 for second in range(60)
+        )
+
+    async def test_hold_is_for_all(self, hours: Hours) -> None:
+        """A 429 to one holds the account, whoever asks."""
+        open_gate = gate(hours)
+        open_gate.at(Urgency.UPKEEP).hold(60)
+
+        assert open_gate.held_for == pytest.approx(60)
+
+    async def test_who_gives_up_leaves_the_line(self, hours: Hours) -> None:
+        """A cancelled request costs those behind it no turn."""
+        held = gate(hours)
+        held.hold(30)
+        waiting = asyncio.ensure_future(held.enter())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+        assert await entering(held, hours, times=2) == pytest.approx([30, 31])
