@@ -7,7 +7,7 @@ from service.cli.console import app
 from service.cli.console import errors as console
 from service.errors import ServiceError
 
-# Each adds its commands; `--help` lists them in this order.
+# Each adds its commands; `--help` lists those of a panel in this order.
 # isort: off
 import service.cli.running
 import service.cli.database
@@ -16,9 +16,13 @@ import service.cli.projecting
 import service.cli.auditing
 import service.cli.archiving
 import service.cli.calls
+import service.cli.notifications
+import service.cli.orders_api
 import service.cli.parked
 import service.cli.privacy
 import service.cli.publishing
+import service.cli.quarantine
+import service.cli.reconciling
 import service.cli.stages  # noqa: F401
 # isort: on
 

@@ -12,8 +12,12 @@ from aiohttp import web
 
 from service.clock import SystemClock
 from service.config import Role, Settings
-from service.db import open_pool
-from service.errors import InvalidSettingsError, UnavailableError
+from service.db import open_pool, unmigrated
+from service.errors import (
+    DatabaseUnavailableError,
+    InvalidSettingsError,
+    UnavailableError,
+)
 from service.eventlog.ports import Clock
 from service.eventlog.store import create_partitions, make_months, open_log
 from service.eventlog.wake import Wake
@@ -87,6 +91,12 @@ async def _house(
         ) as log,
         open_session() as session,
     ):
+        apis = {
+            account.name: OrdersApi(
+                account, session, gate=Gate(per_minute=settings.requests_per_minute)
+            )
+            for account in settings.accounts
+        }
         yield House(
             settings=settings,
             pool=pool,
@@ -94,11 +104,15 @@ async def _house(
             wake=wake,
             clock=clock,
             member=UUID(bytes=secrets.token_bytes(16)),
-            apis={
+            apis=apis,
+            tracking_apis={
                 account.name: OrdersApi(
-                    account, session, gate=Gate(per_minute=settings.requests_per_minute)
+                    account.with_key(account.tracking_feed),
+                    session,
+                    gate=apis[account.name].gate,
                 )
                 for account in settings.accounts
+                if account.tracking_feed is not None
             },
             spans=spans,
         )
@@ -141,6 +155,8 @@ async def _prepare(house: House) -> None:
     """Wait until the database is there with the newest schema."""
     while True:
         try:
+            if (missing := await unmigrated(house.pool)) is not None:
+                raise DatabaseUnavailableError(f"Not migrated: {missing}.")
             await create_partitions(house.pool, house.settings.partitions)
             await make_months(house.pool)
         except UnavailableError as error:

@@ -15,6 +15,8 @@ from service.failpoints import reached
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
+_MIGRATE = "run `order-tracking migrate`"
+
 Pool = asyncpg.Pool
 Connection = asyncpg.pool.PoolConnectionProxy
 
@@ -118,6 +120,22 @@ async def _given_up_when_unusable(lent: Connection) -> AsyncIterator[None]:
         # Else the pool would lend the same connection again and again.
         lent.terminate()
         raise
+
+
+async def unmigrated(pool: Pool) -> str | None:
+    """Say what the schema lacks of this version's, and what to do; None: nothing.
+
+    A newer one is no fault: while a release is rolled out, earlier processes go on.
+    """
+    wanted = max(path.stem[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    try:
+        async with connection(pool) as lent:
+            found = await lent.fetchval("SELECT max(version_num) FROM alembic_version")
+    except asyncpg.UndefinedTableError:
+        return f"the database has no schema yet; {_MIGRATE}"
+    if found is not None and found >= wanted:
+        return None
+    return f"the schema is at {found}, not {wanted}; {_MIGRATE}"
 
 
 def migrate(dsn: str) -> None:

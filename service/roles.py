@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib.metadata import version
 from random import SystemRandom
 from typing import Any, Final
@@ -21,15 +22,23 @@ from service.ingest import hook
 from service.ingest.commands import Commands
 from service.ingest.details import DetailsFetcher
 from service.ingest.erasure import Eraser
+from service.ingest.following import Followed, follow
 from service.ingest.http import CommandRoutes, erasure_endpoint
 from service.ingest.intake import Intake
-from service.ingest.poller import FeedPoller
+from service.ingest.lockout import Lockouts
 from service.ingest.quarantine import PostgresQuarantine
+from service.ingest.reading import OrderReader
+from service.ingest.reconciler import Reconciler
+from service.ingest.reconciliations import Reconciliations
+from service.ingest.rereader import Rereader
+from service.ingest.rereads import Rereads
 from service.orders_api.client import OrdersApi
+from service.orders_api.gate import Urgency
 from service.private.keys import KeyRing
 from service.private.store import CustomerStore
 from service.project.from_kafka import KafkaProjector
 from service.project.orders import OrdersProjector
+from service.project.stuck import StuckDetector
 from service.publish.asyncapi import asyncapi_endpoint
 from service.publish.auditor import Auditor
 from service.publish.content import Events, States
@@ -66,6 +75,8 @@ class House:
     member: UUID
     apis: dict[str, OrdersApi]
     spans: SpanMemory | None
+    tracking_apis: dict[str, OrdersApi] = field(default_factory=dict)
+    """Of the accounts with a second feed: with its key, and the first one's limits."""
 
     @property
     def customers(self) -> CustomerStore:
@@ -106,39 +117,83 @@ class Running:
 
 def _ingest(house: House) -> Running:
     quarantine = PostgresQuarantine(house.pool, clock=house.clock)
-    accounts = house.settings.accounts
-    intakes = [
-        Intake(account.name, log=house.log, quarantine=quarantine, clock=house.clock)
-        for account in accounts
+    lockouts = Lockouts(house.clock)
+    followed = [
+        Followed(
+            account=account,
+            api=house.apis[account.name],
+            tracking=house.tracking_apis.get(account.name),
+            intake=Intake(
+                account.name, log=house.log, quarantine=quarantine, clock=house.clock
+            ),
+        )
+        for account in house.settings.accounts
     ]
-    commands = Commands(CommandHandler(house.log), log=house.log, clock=house.clock)
+    rereads = Rereads(house.pool)
+    commands = Commands(
+        CommandHandler(house.log), log=house.log, wishes=rereads, clock=house.clock
+    )
     details = house.follow(
         DetailsFetcher(
-            house.apis,
-            log=house.log,
-            pool=house.pool,
-            quarantine=quarantine,
-            customers=house.customers,
-            clock=house.clock,
+            _reader(house, Urgency.NEWS, lockouts), pool=house.pool, clock=house.clock
         ),
-        batch_size=128,
+        batch_size=1024,
+    )
+    rereader = Rereader(
+        _reader(house, Urgency.UPKEEP, lockouts),
+        rereads,
+        apis=house.apis,
+        clock=house.clock,
+    )
+    reconciler = Reconciler(
+        {name: api.at(Urgency.UPKEEP) for name, api in house.apis.items()},
+        log=house.log,
+        rereads=rereads,
+        progress=Reconciliations(house.pool),
+        clock=house.clock,
+        every=timedelta(minutes=house.settings.reconcile_minutes),
+        look_back=timedelta(days=house.settings.reconcile_days),
     )
     eraser = Eraser(
         house.log, customers=house.customers, quarantine=quarantine, clock=house.clock
     )
-    pollers = [
-        FeedPoller(house.apis[account.name], intake)
-        for account, intake in zip(accounts, intakes, strict=True)
-        if account.feed
-    ]
+    watch, pollers = follow(
+        followed,
+        pool=house.pool,
+        wishes=rereads,
+        lockouts=lockouts,
+        clock=house.clock,
+        every=timedelta(seconds=house.settings.configuration_check_seconds),
+    )
     return Running(
         endpoints=[
-            *hook.endpoints(zip(accounts, intakes, strict=True)),
+            *hook.endpoints((each.account, each.intake) for each in followed),
             *CommandRoutes(commands, accounts=house.apis.keys()).endpoints(),
             erasure_endpoint(eraser),
         ],
-        loops=[details.run, *(poller.run for poller in pollers)],
-        checks=[_follows(details)],
+        loops=[
+            details.run,
+            rereader.run,
+            reconciler.run,
+            watch.run,
+            *(poller.run for poller in pollers),
+        ],
+        checks=[
+            _follows(details),
+            Check(name="configurations", look=watch.missing, required=False),
+            Check(name="accounts", look=lockouts.look, required=False),
+        ],
+    )
+
+
+def _reader(house: House, urgency: Urgency, lockouts: Lockouts) -> OrderReader:
+    return OrderReader(
+        {name: api.at(urgency) for name, api in house.apis.items()},
+        log=house.log,
+        quarantine=PostgresQuarantine(house.pool, clock=house.clock),
+        customers=house.customers,
+        clock=house.clock,
+        lockouts=lockouts,
     )
 
 
@@ -187,7 +242,10 @@ def _publish(house: House) -> Running:
 
 def _project(house: House) -> Running:
     subscription = house.follow(OrdersProjector(house.pool), batch_size=2000)
-    return Running(loops=[subscription.run], checks=[_follows(subscription)])
+    detector = StuckDetector(house.pool, house.clock)
+    return Running(
+        loops=[subscription.run, detector.run], checks=[_follows(subscription)]
+    )
 
 
 def _react(house: House) -> Running:
@@ -274,7 +332,8 @@ def project_from_kafka(house: House, *, group: str) -> Running:
         dead_letters=DeadLetters(DeadLetterTopic.of(house.settings), group=group),
         clock=house.clock,
     )
-    return Running(loops=[follower.run], checks=[_follows(follower)])
+    detector = StuckDetector(house.pool, house.clock)
+    return Running(loops=[follower.run, detector.run], checks=[_follows(follower)])
 
 
 def _audits(auditor: Auditor) -> Check:

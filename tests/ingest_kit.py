@@ -1,6 +1,7 @@
-"""What the tests of ingestion share: a quarantine in a list, items of a feed."""
+"""What the tests of ingestion share: a quarantine and wishes in lists, items of a feed."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from typing_extensions import override
 
@@ -8,7 +9,7 @@ from memory_log import MemoryEventLog
 from service.domain.facts import OrderStatusReported
 from service.errors import DatabaseUnavailableError, InvalidEventError
 from service.eventlog.codec import decode
-from service.eventlog.records import Append, Appended, RecordedEvent
+from service.eventlog.records import Append, Appended, RecordedEvent, StreamKey
 from service.ingest.quarantine import Unreadable
 
 LAST_CHANGE = "2026-03-01T10:00:00.1234567Z"
@@ -25,6 +26,19 @@ class MemoryQuarantine:
         if self.away:
             raise DatabaseUnavailableError
         self.kept.append(unreadable)
+
+
+class MemoryWishes:
+    """See `Wishes`."""
+
+    def __init__(self) -> None:
+        self.wanted: list[tuple[StreamKey, datetime, str]] = []
+        self.away = False
+
+    async def want(self, stream: StreamKey, *, at: datetime, reason: str) -> None:
+        if self.away:
+            raise DatabaseUnavailableError
+        self.wanted.append((stream, at, reason))
 
 
 class FailingLog(MemoryEventLog):

@@ -1,5 +1,7 @@
 """What a command leads to, given what happened to the order."""
 
+from datetime import datetime
+from operator import attrgetter
 from typing import assert_never
 
 from service.domain.commands import (
@@ -23,9 +25,12 @@ from service.domain.facts import (
 from service.domain.invoices import (
     Invoice,
     check_items,
+    check_remainder,
     check_value,
     invoice_number,
+    is_lost,
     is_same,
+    one_line_each,
 )
 from service.domain.order import Order
 from service.domain.parcels import OUTPUT
@@ -39,8 +44,8 @@ from service.errors import (
 )
 
 
-def decide(command: OrderCommand, order: Order) -> list[OrderFact]:
-    """Return the facts that *command* leads to; none when it is true already.
+def decide(command: OrderCommand, order: Order, *, at: datetime) -> list[OrderFact]:
+    """Return the facts that *command* leads to *at* a time; none when it is true already.
 
     Raises:
         OrderNotFoundError: Nothing is known of the order.
@@ -59,7 +64,7 @@ def decide(command: OrderCommand, order: Order) -> list[OrderFact]:
         case AssignTrackingNumber():
             return _assign_tracking_number(command, order)
         case ReportCourierUpdate():
-            return _report_courier_update(command, order)
+            return _report_courier_update(command, order, at=at)
         case RequestCancellation():
             return _request_cancellation(command, order)
         case ErasePersonalData():
@@ -74,7 +79,7 @@ def _issue_invoice(command: IssueInvoice, order: Order) -> list[OrderFact]:
         invoice_number=invoice_number(command.invoice_number),
         invoice_value=command.invoice_value,
         issuance_date=command.issuance_date,
-        items=command.items,
+        items=one_line_each(command.items),
         invoice_key=command.invoice_key,
         invoice_url=command.invoice_url,
         courier=command.courier,
@@ -91,6 +96,12 @@ def _issue_invoice(command: IssueInvoice, order: Order) -> list[OrderFact]:
         )
         raise InvoiceConflictError(message)
     _refuse_closed(order)
+    if order.cancels_itself:
+        message = (
+            "The order's cancellation was requested here; an invoice would deny it, "
+            "and who denies its own request leaves the order stuck."
+        )
+        raise TransitionNotAllowedError(message)
     _check_invoice(fact, order)
     return [fact]
 
@@ -107,6 +118,13 @@ def _check_invoice(fact: InvoiceIssued, order: Order) -> None:
     if order.value is not None:
         check_value(
             fact.invoice_value, order_value=order.value, outputs=order.outputs()
+        )
+    if order.ordered and order.value is not None:
+        check_remainder(
+            fact,
+            ordered=order.ordered,
+            order_value=order.value,
+            outputs=order.outputs(),
         )
 
 
@@ -129,7 +147,7 @@ def _assign_tracking_number(
 
 
 def _report_courier_update(
-    command: ReportCourierUpdate, order: Order
+    command: ReportCourierUpdate, order: Order, *, at: datetime
 ) -> list[OrderFact]:
     number, invoice = _invoice(command.invoice_number, order)
     if invoice.tracking_number is None:
@@ -138,13 +156,43 @@ def _report_courier_update(
     fact = CourierUpdateReceived(
         invoice_number=number,
         is_delivered=command.is_delivered,
-        delivered_at=command.delivered_at,
+        delivered_at=_arrival(command.delivered_at, invoice, at=at),
         checkpoints=command.checkpoints,
     )
     if fact == invoice.last_update:
         return []
     _check_courier_update(fact, invoice)
-    return [fact]
+    return [*_opening(fact, invoice), fact]
+
+
+def _arrival(
+    told: datetime | None, invoice: Invoice, *, at: datetime
+) -> datetime | None:
+    """Return when the package arrived: what lies ahead is a wrong clock, and is now.
+
+    Marketplaces behind VTEX take no delivery of tomorrow.
+    """
+    if told is None or told <= at:
+        return told
+    known = invoice.last_update and invoice.last_update.delivered_at
+    return known or min(told, max(at, invoice.dispatched_date or at))
+
+
+def _opening(
+    fact: CourierUpdateReceived, invoice: Invoice
+) -> list[CourierUpdateReceived]:
+    """Take the first checkpoint of a package for an update of its own.
+
+    VTEX sends its first mail about a package with the second, different update: told
+    all at once, the shopper would hear nothing.
+    """
+    if invoice.last_update is not None or not fact.checkpoints:
+        return []
+    first = min(fact.checkpoints, key=attrgetter("at"))
+    opening = CourierUpdateReceived(
+        invoice_number=fact.invoice_number, is_delivered=False, checkpoints=(first,)
+    )
+    return [opening] if opening != fact else []
 
 
 def _check_courier_update(fact: CourierUpdateReceived, invoice: Invoice) -> None:
@@ -172,7 +220,7 @@ def _check_courier_update(fact: CourierUpdateReceived, invoice: Invoice) -> None
 def _request_cancellation(
     command: RequestCancellation, order: Order
 ) -> list[OrderFact]:
-    if order.cancellation_requested:
+    if order.cancellation_requested and not order.awaits_confirmation:
         return []
     _refuse_closed(order)
     if order.is_invoiced:
@@ -199,4 +247,10 @@ def _invoice(words: str, order: Order) -> tuple[str, Invoice]:
     if number not in order.invoices:
         message = f"The order has no invoice {number!r}; issue the invoice first."
         raise InvoiceNotFoundError(message)
+    if is_lost(number):
+        message = (
+            f"VTEX cannot find invoice {number!r} by its number, which somebody else "
+            "gave; track the package in VTEX's Admin."
+        )
+        raise TransitionNotAllowedError(message)
     return number, order.invoices[number]

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -19,6 +19,9 @@ from service.errors import InvalidInvoiceError
 # VTEX takes other numbers, and then cannot find the invoice to track its package;
 # nothing repairs that. Dots alone would be a step up in the address of the call.
 _NUMBER: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
+
+# Of the numbers that others gave, those of which that is known.
+_LOST: Final = re.compile(r"[\s/#]|%2F", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,11 @@ def invoice_number(words: str) -> str:
     return number
 
 
+def is_lost(number: str) -> bool:
+    """Say whether VTEX cannot find an invoice of this number to track it."""
+    return _LOST.search(number) is not None
+
+
 def is_same(fact: InvoiceIssued, invoice: Invoice) -> bool:
     """Say whether *fact* would issue what is there already."""
     if invoice.issued is not None:
@@ -132,6 +140,47 @@ def check_value(value: int, *, order_value: int, outputs: Iterable[Invoice]) -> 
             "correct the value."
         )
         raise InvalidInvoiceError(message)
+
+
+def check_remainder(
+    fact: InvoiceIssued,
+    *,
+    ordered: Mapping[str, int],
+    order_value: int,
+    outputs: Sequence[Invoice],
+) -> None:
+    """Refuse a last invoice after which some of the order's value is left.
+
+    VTEX would wait for the rest, and no item is left to put on another invoice.
+    """
+    left = Counter(ordered)
+    for quantities in (summed(fact.items), *(i.quantities for i in outputs)):
+        left.subtract(quantities)
+    rest = order_value - fact.invoice_value - sum(i.value or 0 for i in outputs)
+    if rest > 0 and not any(count > 0 for count in left.values()):
+        message = (
+            f"No items are left to invoice after this, and {rest} cents are: the last "
+            f"invoice takes the remainder, {fact.invoice_value + rest} cents."
+        )
+        raise InvalidInvoiceError(message)
+
+
+def one_line_each(items: Iterable[InvoiceItem]) -> tuple[InvoiceItem, ...]:
+    """Return one line a SKU: of several, VTEX cannot tell what was invoiced.
+
+    Where their prices differ, the line has their average, rounded to the cent.
+    """
+    lines: dict[str, list[InvoiceItem]] = {}
+    for item in items:
+        lines.setdefault(item.id, []).append(item)
+    return tuple(map(_one_line, lines.values()))
+
+
+def _one_line(lines: Sequence[InvoiceItem]) -> InvoiceItem:
+    quantity = sum(line.quantity for line in lines)
+    worth = sum(line.price * line.quantity for line in lines)
+    price = (2 * worth + quantity) // (2 * quantity)
+    return InvoiceItem(id=lines[0].id, price=price, quantity=quantity)
 
 
 def summed(items: Iterable[InvoiceItem]) -> Mapping[str, int]:

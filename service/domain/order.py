@@ -24,6 +24,7 @@ from service.domain.facts import (
 from service.domain.invoices import Invoice, issued_invoice
 from service.domain.parcels import OUTPUT
 from service.domain.statuses import (
+    CANCELLATION_REQUESTED,
     INVOICED,
     READY_FOR_HANDLING,
     overlay_of,
@@ -49,6 +50,8 @@ class Order:
     """Since the order last became ready for handling."""
     cancellation_requested: bool = False
     """And neither refused by VTEX nor denied by the seller since."""
+    cancellation_confirmed: bool = False
+    """Requested once more, while VTEX waited for that."""
     personal_data_erased: bool = False
 
     @property
@@ -64,6 +67,16 @@ class Order:
             and self.is_completed is not False
             and not self.handling_requested
         )
+
+    @property
+    def cancels_itself(self) -> bool:
+        """Whether VTEX is at a cancellation that was requested here."""
+        return self.cancellation_requested and overlay_of(self.status) == "canceling"
+
+    @property
+    def awaits_confirmation(self) -> bool:
+        """Whether VTEX took the wish to cancel, and waits to be told a second time."""
+        return self.status == CANCELLATION_REQUESTED and not self.cancellation_confirmed
 
     @property
     def is_invoiced(self) -> bool:
@@ -111,7 +124,11 @@ def _after_request(
         case HandlingRequested():
             return replace(order, handling_requested=True)
         case CancellationRequested():
-            return replace(order, cancellation_requested=True)
+            return replace(
+                order,
+                cancellation_requested=True,
+                cancellation_confirmed=order.status == CANCELLATION_REQUESTED,
+            )
         case PersonalDataErased():
             return replace(order, personal_data_erased=True)
 
@@ -127,6 +144,7 @@ def _with_status(order: Order, status: str | None, at: datetime | None) -> Order
         status_at=at,
         handling_requested=order.handling_requested and not became_ready,
         cancellation_requested=order.cancellation_requested and not denied,
+        cancellation_confirmed=order.cancellation_confirmed and not denied,
     )
 
 
@@ -187,7 +205,9 @@ def _invoice_after(
 def _after_call(order: Order, fact: CallSucceeded | CallRefused | CallParked) -> Order:
     """Free what VTEX refused, so that it can be asked for anew."""
     if isinstance(fact, CallRefused) and fact.kind == "cancel":
-        return replace(order, cancellation_requested=False)
+        return replace(
+            order, cancellation_requested=False, cancellation_confirmed=False
+        )
     if isinstance(fact, CallRefused) and fact.kind == "invoice":
         kept = {
             number: invoice

@@ -17,6 +17,7 @@ INVOICED: Final = "invoiced"
 REPLACED: Final = "replaced"
 CANCELED: Final = "canceled"
 PAYMENT_DENIED: Final = "payment-denied"
+CANCELLATION_REQUESTED: Final = "cancellation-requested"
 
 STAGE_OF_STATUS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -43,7 +44,7 @@ _CANCELING: Final = frozenset(
     {
         "cancel",
         "request-cancel",
-        "cancellation-requested",
+        CANCELLATION_REQUESTED,
         "waiting-for-seller-decision",
     }
 )

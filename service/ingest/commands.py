@@ -3,16 +3,29 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
 import orjson
 from pydantic import BaseModel
 
 from service.domain.commands import OrderCommand
-from service.errors import ConflictError, IdempotencyKeyReusedError, RejectedError
+from service.errors import (
+    ConflictError,
+    IdempotencyKeyReusedError,
+    InvalidInvoiceError,
+    RejectedError,
+    ServiceError,
+)
 from service.eventlog.ports import Clock, EventLog
 from service.eventlog.records import Metadata, RecordedEvent, StreamKey
 from service.failpoints import reached
 from service.handler import CommandHandler
+from service.ingest.tracking import Wishes
+
+SOURCE: Final = "api"
+
+REASON: Final = "invoice refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +64,12 @@ class Outcome(BaseModel):
 class Commands:
     """Takes commands to the handler, and recognises those it took before."""
 
-    def __init__(self, handler: CommandHandler, *, log: EventLog, clock: Clock) -> None:
+    def __init__(
+        self, handler: CommandHandler, *, log: EventLog, wishes: Wishes, clock: Clock
+    ) -> None:
         self._handler = handler
         self._log = log
+        self._wishes = wishes
         self._clock = clock
 
     async def carry_out(self, sent: Sent) -> tuple[Outcome, bool]:
@@ -73,14 +89,15 @@ class Commands:
                 at=now,
                 metadata=Metadata(
                     correlation_id=f"{key}:{sent.fingerprint}",
-                    source="api",
+                    source=SOURCE,
                     actor=sent.actor,
                 ),
             )
             reached("command.carried-out")
-        except (RejectedError, ConflictError):
+        except (RejectedError, ConflictError) as error:
             earlier = self._earlier(sent, await self._log.read_stream(sent.stream))
             if earlier is None:
+                await self._doubt(sent, error, now=now)
                 raise
             return _outcome(sent, earlier.version), True
         if appended is not None and appended.new:
@@ -90,18 +107,27 @@ class Commands:
         version = (earlier or recorded[-1]).version
         return _outcome(sent, version), earlier is not None
 
+    async def _doubt(self, sent: Sent, error: ServiceError, *, now: datetime) -> None:
+        # VTEX tells nobody that an order was changed: what we know may be old.
+        if isinstance(error, InvalidInvoiceError):
+            await self._wishes.want(sent.stream, at=now, reason=REASON)
+
     def _earlier(
         self, sent: Sent, recorded: Sequence[RecordedEvent]
     ) -> RecordedEvent | None:
-        """Return what followed when *sent* came before, under the same key."""
+        """Return the last that followed when *sent* came before, under the same key."""
+        earlier = None
         for event in recorded if sent.chain else ():
-            correlation = orjson.loads(event.metadata)["correlation_id"]
+            metadata = orjson.loads(event.metadata)
+            correlation = metadata["correlation_id"]
             if not correlation.startswith(f"{sent.chain}:"):
                 continue
             if correlation != f"{sent.chain}:{sent.fingerprint}":
                 raise IdempotencyKeyReusedError
-            return event
-        return None
+            # What came of the calls belongs to the same chain.
+            if metadata["source"] == SOURCE:
+                earlier = event
+        return earlier
 
 
 def _outcome(sent: Sent, version: int) -> Outcome:

@@ -2,42 +2,34 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Final, Literal
-
-import structlog
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
 
 from service.db import Pool, connection, transaction
-from service.domain.facts import CallSucceeded, OrderStatusReported
-from service.errors import (
-    CallRefusedError,
-    CredentialsRefusedError,
-    InvalidEventError,
-    ResourceNotFoundError,
-    ServiceError,
-    UnavailableError,
-    UnreadableAnswerError,
-    UnreadableCustomerDataError,
-    UnreadableError,
-    UnreadableOrderError,
-)
+from service.domain.facts import CallKind, CallSucceeded, OrderStatusReported
+from service.errors import UnavailableError, UnreadableError
 from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.codec import decode
-from service.eventlog.ports import Clock, EventLog
+from service.eventlog.ports import Clock
 from service.eventlog.records import Batch, RecordedEvent, StreamKey
 from service.failpoints import reached
-from service.ingest.document import SOURCE, DocumentRecorder
-from service.ingest.quarantine import Quarantine, Unreadable
-from service.orders_api.client import OrdersApi
-from service.private.store import CustomerStore
+from service.ingest.document import SOURCE
+from service.ingest.intervals import (
+    AFTER_HANDLING,
+    AFTER_INVOICE,
+    RETRIES,
+    Due,
+    next_reading,
+)
+from service.ingest.reading import OrderReader, Outcome
+from service.ingest.rereads import Wish, want_all
 from service.telemetry import context_of, links_to, meter, order_attributes, tracer
 
-IN_FLIGHT: Final = 16
+IN_FLIGHT: Final = 32
 """Orders read side by side."""
 
-_Result = Literal["new", "unchanged", "missing", "set-aside"]
+_FOLLOWED: Final = frozenset({OrderStatusReported.__name__, CallSucceeded.__name__})
 
-_log = structlog.get_logger()
 _details = meter.create_counter(
     "ingest.details", unit="{order}", description="Orders read at VTEX, by result."
 )
@@ -47,7 +39,8 @@ class DetailsFetcher:
     """Reads an order once for all that a batch says of it, through its account's gate.
 
     What VTEX does not give of one order is no reason to keep the others waiting: it is
-    set aside in quarantine, and read again when more happens to that order.
+    set aside in quarantine, and read again later. When to read an order again is noted
+    together with the position in the log, so that none is forgotten.
     """
 
     name = SOURCE
@@ -55,21 +48,15 @@ class DetailsFetcher:
 
     def __init__(
         self,
-        apis: Mapping[str, OrdersApi],
+        reader: OrderReader,
         *,
-        log: EventLog,
         pool: Pool,
-        quarantine: Quarantine,
-        customers: CustomerStore,
         clock: Clock,
         in_flight: int = IN_FLIGHT,
     ) -> None:
-        self._accounts = apis.keys()
-        self._recorder = DocumentRecorder(
-            apis, log=log, customers=customers, clock=clock
-        )
+        self._reader = reader
         self._pool = pool
-        self._quarantine = quarantine
+        self._clock = clock
         self._room = asyncio.Semaphore(in_flight)
 
     async def resume(self, partitions: Sequence[int]) -> Mapping[int, int]:
@@ -81,19 +68,32 @@ class DetailsFetcher:
         """See `Consumer.handle`."""
         causes: defaultdict[StreamKey, list[RecordedEvent]] = defaultdict(list)
         for event in batch.events:
-            if event.stream.account in self._accounts and changes_document(event):
+            known = event.stream.account in self._reader.accounts
+            if known and event.type in _FOLLOWED:
                 causes[event.stream].append(event)
         try:
             async with asyncio.TaskGroup() as group:
-                for events in causes.values():
-                    group.create_task(self._fetch(events))
+                fetching = [
+                    group.create_task(self._follow_up(stream, events))
+                    for stream, events in causes.items()
+                ]
         except ExceptionGroup as failures:
             raise _most_telling(failures) from None
         reached("details.fetched-all")
+        wishes = [wish for task in fetching for wish in task.result()]
         async with transaction(self._pool, "details") as lent:
+            await want_all(lent, wishes)
             await save_positions(lent, batch)
 
-    async def _fetch(self, causes: Sequence[RecordedEvent]) -> None:
+    async def _follow_up(
+        self, stream: StreamKey, events: Sequence[RecordedEvent]
+    ) -> Sequence[Wish]:
+        calls = {call for call in map(call_of, events) if call is not None}
+        causes = [event for event in events if changes_document(event)]
+        outcome = await self._fetch(causes) if causes else None
+        return list(_wishes(stream, calls, outcome, clock=self._clock))
+
+    async def _fetch(self, causes: Sequence[RecordedEvent]) -> Outcome:
         *earlier, cause = causes
         async with self._room:
             with tracer.start_as_current_span(
@@ -102,48 +102,48 @@ class DetailsFetcher:
                 links=links_to(event.traceparent for event in earlier),
                 attributes=order_attributes(*cause.stream),
             ) as span:
-                result = await self._result(cause)
-                span.set_attribute("order_tracking.result", result)
-        _details.add(1, {"account": cause.stream.account, "result": result})
+                outcome = await self._reader.read(cause.stream, cause=cause)
+                span.set_attribute("order_tracking.result", outcome.result)
+        _details.add(1, {"account": cause.stream.account, "result": outcome.result})
+        return outcome
 
-    async def _result(self, cause: RecordedEvent) -> _Result:
-        try:
-            return "new" if await self._recorder.record(cause) else "unchanged"
-        except ResourceNotFoundError:
-            _log.warning("order unknown to VTEX", stream=str(cause.stream))
-            return "missing"
-        except (
-            CallRefusedError,
-            CredentialsRefusedError,
-            InvalidEventError,
-            UnreadableAnswerError,
-            UnreadableCustomerDataError,
-            UnreadableOrderError,
-        ) as error:
-            await self._set_aside(cause.stream, error)
-            return "set-aside"
 
-    async def _set_aside(self, stream: StreamKey, error: ServiceError) -> None:
-        # Never the document itself: it holds personal data.
-        size = error.size if isinstance(error, UnreadableAnswerError) else 0
-        await self._quarantine.keep(
-            Unreadable(
-                account=stream.account,
-                source=SOURCE,
-                order_id=stream.order_id,
-                reason=str(error),
-                size=size,
-            )
-        )
+def call_of(event: RecordedEvent) -> CallKind | None:
+    """Return what VTEX was called for, where *event* tells of its success."""
+    if event.type != CallSucceeded.__name__:
+        return None
+    fact = decode(event)
+    return fact.kind if isinstance(fact, CallSucceeded) else None
 
 
 def changes_document(event: RecordedEvent) -> bool:
     """Say whether VTEX's document of the order may be another after *event*."""
-    if event.type == CallSucceeded.__name__:
-        fact = decode(event)
-        # The start of handling shows as a status, and VTEX reports that.
-        return isinstance(fact, CallSucceeded) and fact.kind != "start-handling"
-    return event.type == OrderStatusReported.__name__
+    if event.type == OrderStatusReported.__name__:
+        return True
+    # The start of handling shows as a status, and VTEX reports that.
+    return call_of(event) not in {None, "start-handling"}
+
+
+def _wishes(
+    stream: StreamKey,
+    calls: Iterable[CallKind],
+    outcome: Outcome | None,
+    *,
+    clock: Clock,
+) -> Iterator[Wish]:
+    """Say when to read the order again, and the other order of its purchase."""
+    now = clock.now()
+    document = outcome.document if outcome else None
+    if "start-handling" in calls:
+        yield Wish(stream, Due(now + AFTER_HANDLING, "handling started"))
+    if document is not None and "invoice" in calls:
+        for order_id in {stream.order_id, document.marketplace_order_id} - {None}:
+            twin = StreamKey(stream.account, str(order_id))
+            yield Wish(twin, Due(now + AFTER_INVOICE, "invoiced"))
+    if document is not None and (due := next_reading(document, now=now)):
+        yield Wish(stream, due)
+    if outcome is not None and outcome.result in {"set-aside", "locked-out"}:
+        yield Wish(stream, Due(now + RETRIES[0], outcome.result.replace("-", " ")))
 
 
 def _most_telling(failures: ExceptionGroup[Exception]) -> Exception:

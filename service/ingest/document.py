@@ -10,8 +10,15 @@ from service.domain.facts import OrderDetailsFetched
 from service.errors import ConcurrencyError
 from service.eventlog.codec import decode
 from service.eventlog.ports import Clock, EventLog
-from service.eventlog.records import Append, Metadata, NewEvent, RecordedEvent
+from service.eventlog.records import (
+    Append,
+    Metadata,
+    NewEvent,
+    RecordedEvent,
+    StreamKey,
+)
 from service.failpoints import reached
+from service.ingest.notifications import Notification, append_of
 from service.orders_api.client import OrdersApi
 from service.private.store import CustomerStore
 
@@ -19,6 +26,13 @@ SOURCE: Final = "details"
 
 ATTEMPTS: Final = 5
 """Readings of an order to which others write at the same time."""
+
+
+class Reading(NamedTuple):
+    """What VTEX says of an order, and whether the log did not say so before."""
+
+    document: OrderDocument
+    new: bool
 
 
 class _Known(NamedTuple):
@@ -46,47 +60,78 @@ class DocumentRecorder:
         self._customers = customers
         self._clock = clock
 
-    async def record(self, cause: RecordedEvent) -> bool:
-        """Record the document of the order to which *cause* happened; say if it is new.
+    async def record(
+        self, stream: StreamKey, *, cause: RecordedEvent | None = None
+    ) -> Reading:
+        """Record the document of an order, because of *cause* or of the last event.
 
         Its persons are kept apart from it, and after it: when that fails, the document
-        is recorded all the same, and a repetition brings the rest.
+        is recorded all the same, and a repetition brings the rest. An order that the
+        log has never heard of begins with the status that VTEX says it has.
 
         Raises:
             OrdersApiError: See its subclass.
             UnreadableOrderError: VTEX gave something that is no order.
+            UnreadableNotificationError: What VTEX says of an unheard-of order is no status.
             UnreadableCustomerDataError: The known customer data does not decrypt.
             ConcurrencyError: Others kept writing to the order.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            recorded = await self._log.read_stream(cause.stream)
-            account, order_id = cause.stream
-            order = await self._apis[account].get_order(order_id)
+            recorded = await self._log.read_stream(stream)
+            order = await self._apis[stream.account].get_order(stream.order_id)
             reached("details.fetched")
+            document = normalise(order)
+            if not recorded:
+                await self._discover(stream, document)
+                recorded = await self._log.read_stream(stream)
+                if len(recorded) > 1:
+                    continue
             try:
-                new = await self._append(normalise(order), recorded, cause=cause)
+                new = await self._append(document, recorded, cause=cause)
                 reached("details.appended")
             except ConcurrencyError:
                 if attempt == ATTEMPTS:
                     raise
             else:
-                await self._customers.keep(cause.stream, order)
-                return new
+                await self._customers.keep(stream, order)
+                return Reading(document, new)
         raise AssertionError  # pragma: no cover - the loop returns or raises
+
+    async def _discover(self, stream: StreamKey, document: OrderDocument) -> None:
+        found = Notification.read(
+            {
+                "orderId": stream.order_id,
+                "state": document.status,
+                "domain": document.origin,
+                "lastChange": document.last_change and document.last_change.isoformat(),
+            }
+        )
+        await self._log.append(
+            append_of(
+                stream.account,
+                [found],
+                source="reconciler",
+                received_at=self._clock.now(),
+            )
+        )
 
     async def _append(
         self,
         document: OrderDocument,
         recorded: Sequence[RecordedEvent],
         *,
-        cause: RecordedEvent,
+        cause: RecordedEvent | None,
     ) -> bool:
         known, found = _known(recorded), document_hash(document)
         if found == known.hash:
             return False
-        event = self._event(document, found, cause=cause, known=known)
+        event = self._event(document, found, cause=cause or recorded[-1], known=known)
         await self._log.append(
-            Append(stream=cause.stream, events=[event], expected=recorded[-1].version)
+            Append(
+                stream=recorded[-1].stream,
+                events=[event],
+                expected=recorded[-1].version,
+            )
         )
         return True
 

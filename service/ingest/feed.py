@@ -3,15 +3,15 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol, Self
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 
+from service.domain.facts import StatusSource
 from service.errors import UnavailableError, UnreadableNotificationError
 from service.failpoints import reached
-from service.ingest.intake import Intake
 from service.ingest.notifications import Notification
 from service.orders_api.client import OrdersApi
 from service.telemetry import order_attributes, tracer
@@ -20,21 +20,70 @@ LOT: Final = 10
 """Items that VTEX gives at most at a time."""
 
 
+_TOKENS: Final = ("handle", "commitToken")
+"""What commits an item: of the feed, and of the old one."""
+
+
+class Taker(Protocol):
+    """Makes durable what a feed brings."""
+
+    account: str
+
+    async def take(
+        self, notifications: Sequence[Notification], *, source: StatusSource
+    ) -> None:
+        """Take *notifications*, all of one order.
+
+        Raises:
+            UnavailableError: They may be lost; do not acknowledge them.
+        """
+        ...
+
+    async def set_aside(self, raw: bytes, *, source: StatusSource, reason: str) -> None:
+        """Keep what cannot be read.
+
+        Raises:
+            UnavailableError: It may be lost; do not acknowledge it.
+        """
+        ...
+
+
 class _Work(NamedTuple):
     storing: Coroutine[None, None, None]
     handles: Sequence[str]
 
 
 class Feed:
-    """The feed of one account.
+    """One feed of an account.
 
-    At least once: an item is committed when its fact is in the log or it is in
-    quarantine. What comes again, from the feed or the hook, folds onto the same fact.
+    At least once: an item is committed when *taker* has it, or it is in quarantine.
+    What comes again, from the feed or the hook, folds onto the same fact.
     """
 
-    def __init__(self, api: OrdersApi, intake: Intake) -> None:
-        self._api = api
-        self._intake = intake
+    def __init__(
+        self,
+        taker: Taker,
+        *,
+        retrieve: Callable[[int], Awaitable[Sequence[object]]],
+        commit: Callable[[Sequence[str]], Awaitable[None]],
+    ) -> None:
+        self._taker = taker
+        self._retrieve = retrieve
+        self._commit = commit
+
+    @classmethod
+    def of(cls, api: OrdersApi, taker: Taker) -> Self:
+        """Return the feed of *api*'s appKey."""
+        return cls(taker, retrieve=api.retrieve_feed, commit=api.commit_feed)
+
+    @classmethod
+    def v2_of(cls, api: OrdersApi, taker: Taker) -> Self:
+        """Return the old feed, for those who still have it."""
+        return cls(taker, retrieve=api.retrieve_feed_v2, commit=api.commit_feed_v2)
+
+    @property
+    def account(self) -> str:
+        return self._taker.account
 
     async def take_lot(self) -> int:
         """Store one lot and commit it; return how many items VTEX gave.
@@ -43,7 +92,7 @@ class Feed:
             ServiceError: What was not stored or not committed comes again.
         """
         with tracer.start_as_current_span("poll feed") as span:
-            items = await self._api.retrieve_feed(LOT)
+            items = await self._retrieve(LOT)
             reached("feed.taken")
             span.set_attribute("order_tracking.items", len(items))
             works = self._works(items, trace.Link(span.get_span_context()))
@@ -58,7 +107,7 @@ class Feed:
                 for handle in work.handles
             ]
             if handles:
-                await self._api.commit_feed(handles)
+                await self._commit(list(dict.fromkeys(handles)))
                 reached("feed.committed")
         for failure in filter(None, failures):
             raise failure
@@ -88,14 +137,12 @@ class Feed:
             "ingest notification",
             context=Context(),
             links=[poll],
-            attributes=order_attributes(
-                self._intake.account, notifications[0].order_id
-            ),
+            attributes=order_attributes(self._taker.account, notifications[0].order_id),
         ):
-            await self._intake.take(notifications, source="feed")
+            await self._taker.take(notifications, source="feed")
 
     async def _set_aside(self, item: object, reason: str) -> None:
-        await self._intake.set_aside(without_handle(item), source="feed", reason=reason)
+        await self._taker.set_aside(without_handle(item), source="feed", reason=reason)
 
 
 async def _tried(storing: Coroutine[None, None, None]) -> UnavailableError | None:
@@ -108,12 +155,13 @@ async def _tried(storing: Coroutine[None, None, None]) -> UnavailableError | Non
 
 def handles_of(item: object) -> Sequence[str]:
     """Return what commits *item*, where that can be found."""
-    handle = item.get("handle") if isinstance(item, Mapping) else None
-    return [handle] if isinstance(handle, str) and handle else []
+    found = [item.get(name) for name in _TOKENS] if isinstance(item, Mapping) else []
+    return [handle for handle in found if isinstance(handle, str) and handle][:1]
 
 
 def without_handle(item: object) -> bytes:
     """Return *item* as JSON, without the secret that commits it."""
     if isinstance(item, Mapping):
-        item = {name: item[name] for name in item if name.lower() != "handle"}
+        secret = {name.lower() for name in _TOKENS}
+        item = {name: item[name] for name in item if name.lower() not in secret}
     return json.dumps(item).encode()

@@ -10,7 +10,7 @@ from service.errors import InvalidEventError
 from service.eventlog.ports import Clock, EventLog
 from service.failpoints import reached
 from service.ingest.notifications import Notification, append_of
-from service.ingest.quarantine import Quarantine, Unreadable
+from service.ingest.quarantine import Quarantine, Source, Unreadable
 from service.telemetry import meter
 
 _notifications = meter.create_counter(
@@ -62,11 +62,11 @@ class Intake:
             return
         reached("feed.appended")
         labels = {"account": self.account, "source": source}
-        _notifications.add(appended.new, labels | {"outcome": "new"})
         if appended.new:
+            _notifications.add(appended.new, labels | {"outcome": "new"})
             self._count_unheard_of(notifications)
-        repeated = len(notifications) - appended.new
-        _notifications.add(repeated, labels | {"outcome": "repeated"})
+        if repeated := len(notifications) - appended.new:
+            _notifications.add(repeated, labels | {"outcome": "repeated"})
 
     def _count_unheard_of(self, notifications: Sequence[Notification]) -> None:
         for notification in notifications:
@@ -79,7 +79,7 @@ class Intake:
                     status=notification.state,
                 )
 
-    async def set_aside(self, raw: bytes, *, source: StatusSource, reason: str) -> None:
+    async def set_aside(self, raw: bytes, *, source: Source, reason: str) -> None:
         """Keep *raw*, which holds no feed handle, for a person to look at.
 
         Raises:

@@ -41,18 +41,21 @@ _OrderId = Annotated[str, StringConstraints(pattern=r"^\w[^\s/\x00-\x1f\x7f]{0,1
 
 
 class Notification(BaseModel):
-    """A change of status; the feed spells its fields in camel, the hook in Pascal."""
+    """A change of status; the feed spells its fields in camel, the hook in Pascal.
+
+    The old feed has words of its own for status and date.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     order_id: Annotated[_OrderId, _spelt("orderId", "OrderId")]
-    state: Annotated[_Words | None, _spelt("state", "State")]
+    state: Annotated[_Words | None, _spelt("state", "State", "status")]
     last_state: Annotated[_Words | None, _spelt("lastState", "LastState")] = None
     domain: Annotated[_Words | None, _spelt("domain", "Domain")] = None
     last_change: Annotated[
         datetime | None,
         BeforeValidator(_moment),
-        _spelt("lastChange", "LastChange"),
+        _spelt("lastChange", "LastChange", "dateTime"),
     ] = None
 
     @classmethod

@@ -1,13 +1,12 @@
 """Polls an account's feed at the pace that VTEX and the feed itself ask for."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from service.domain.statuses import KNOWN_STATUSES
 from service.errors import (
     CredentialsRefusedError,
     ResourceNotFoundError,
@@ -16,19 +15,13 @@ from service.errors import (
     UnavailableError,
 )
 from service.ingest.feed import LOT, Feed
-from service.ingest.intake import Intake
-from service.orders_api.client import OrdersApi
+from service.ingest.lockout import PAUSE, Lockouts
 from service.telemetry import meter
 
-FEED_CONFIG: Final[Mapping[str, object]] = {
-    # By workflow: a feed filtered by properties of the order skips versions.
-    "filter": {"type": "FromWorkflow", "status": sorted(KNOWN_STATUSES)},
-    "queue": {
-        "visibilityTimeoutInSeconds": 60,
-        "MessageRetentionPeriodInSeconds": 14 * 24 * 3600,
-    },
-}
-"""What a feed is created with; it keeps what we miss for as long as VTEX allows."""
+ABREAST: Final = 8
+"""Lots that are taken side by side while the feed is full of items."""
+
+Restore = Callable[[], Awaitable[None]]
 
 _log = structlog.get_logger()
 _paused = meter.create_gauge(
@@ -46,29 +39,36 @@ class Pace:
     """After a lot that was not full."""
     most: float = 5.0
     """While there is nothing, or something needed is away; VTEX asks for five."""
-    locked_out: float = 60.0
+    locked_out: float = PAUSE.total_seconds()
     """While VTEX refuses the account's key."""
 
 
 class FeedPoller:
-    """Polls the feed of one account for as long as it runs."""
+    """Polls one feed for as long as it runs; *restore* makes it where VTEX has none."""
 
     def __init__(
-        self, api: OrdersApi, intake: Intake, *, pace: Pace | None = None
+        self,
+        feed: Feed,
+        *,
+        kind: str = "feed",
+        restore: Restore | None = None,
+        lockouts: Lockouts,
+        pace: Pace | None = None,
     ) -> None:
-        self._api = api
-        self._feed = Feed(api, intake)
+        self._feed = feed
+        self._kind = kind
+        self._restore = restore
+        self._lockouts = lockouts
         self._pace = pace or Pace()
-        self._configured = False
-        self._labels = {"account": api.account}
+        self._labels = {"account": feed.account, "kind": kind}
 
     async def run(self) -> None:
         """Poll until cancelled; no failure ends it."""
-        pause = self._pace.least
+        pause, lots = self._pace.least, 1
         while True:
+            abreast, lots = lots, 1
             try:
-                await self._ensure_configured()
-                taken = await self._feed.take_lot()
+                taken = await self._take(abreast)
             except ServiceError as error:
                 _paused.set(1, self._labels)
                 pause = self._pause_after(error, pause)
@@ -78,13 +78,36 @@ class FeedPoller:
                 pause = self._pace.most
             else:
                 _paused.set(0, self._labels)
+                self._lockouts.accepted(self._feed.account, self._kind)
                 pause = self._pause_between(taken, pause)
+                # The next lot need not wait until this one is stored and committed.
+                lots = min(2 * abreast, ABREAST) if min(taken) == LOT else 1
             await asyncio.sleep(pause)
 
-    def _pause_between(self, taken: int, pause: float) -> float:
-        if taken == LOT:
+    async def _take(self, lots: int) -> Sequence[int]:
+        """Take *lots* side by side; return how many items each had."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                taking = [tasks.create_task(self._take_lot()) for _ in range(lots)]
+        except ExceptionGroup as failures:
+            # What the others did not commit comes again.
+            raise failures.exceptions[0] from None
+        return [task.result() for task in taking]
+
+    async def _take_lot(self) -> int:
+        try:
+            return await self._feed.take_lot()
+        except ResourceNotFoundError:
+            # VTEX drops a feed without news for some days.
+            if self._restore is None:
+                raise
+            await self._restore()
+            return 0
+
+    def _pause_between(self, taken: Sequence[int], pause: float) -> float:
+        if min(taken) == LOT:
             return 0.0
-        return self._pace.least if taken else self._longer(pause)
+        return self._pace.least if any(taken) else self._longer(pause)
 
     def _longer(self, pause: float) -> float:
         return min(max(2 * pause, self._pace.least), self._pace.most)
@@ -98,22 +121,8 @@ class FeedPoller:
                 _log.warning("feed waits", **labels)
                 return self._longer(pause)
             case CredentialsRefusedError():
-                _log.error("account locked out", **labels)
+                self._lockouts.refused(self._feed.account, self._kind, error)
                 return self._pace.locked_out
-            case ResourceNotFoundError():
-                # VTEX drops a feed without news for some days: make it anew.
-                self._configured = False
             case _:
-                pass
-        _log.error("feed poll refused", **labels)
-        return self._pace.most
-
-    async def _ensure_configured(self) -> None:
-        if self._configured:
-            return
-        try:
-            await self._api.get_feed_config()
-        except ResourceNotFoundError:
-            await self._api.post_feed_config(FEED_CONFIG)
-            _log.info("feed configured", **self._labels)
-        self._configured = True
+                _log.error("feed poll refused", **labels)
+                return self._pace.most

@@ -24,6 +24,10 @@ _quarantined = meter.create_counter(
 )
 
 
+Source = StatusSource | Literal["details", "tracking-feed"]
+"""Where something unreadable came from."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
     """Something that came in and cannot be read.
@@ -32,7 +36,7 @@ class Unreadable:
     """
 
     account: str
-    source: StatusSource | Literal["details"]
+    source: Source
     reason: str
     size: int
     raw: bytes | None = None

@@ -23,6 +23,7 @@ LOOK_EVERY: Final = 300.0
 _FAR_AHEAD: Final = [START_HANDLING, "handling", "invoice", INVOICED, CANCELED]
 
 _LOCK = load_sql("service.project", "lock_watching")
+_STATUSES = load_sql("service.project", "list_statuses")
 _FIND = load_sql("service.project", "find_suspects")
 _KEEP = load_sql("service.project", "keep_stuck")
 _COUNT = load_sql("service.project", "count_stuck")
@@ -115,12 +116,13 @@ class StuckDetector:
 
     async def _renew(self, lent: Connection) -> None:
         now = self._clock.now()
+        statuses = [row["status"] for row in await lent.fetch(_STATUSES)]
+        to_leave = [status for status in statuses if status not in SETTLED]
         rows = await lent.fetch(
             _FIND,
-            list(SETTLED),
-            [status or "" for status in LONGEST],
-            list(LONGEST.values()),
-            UNHEARD_OF,
+            to_leave,
+            [LONGEST.get(status, UNHEARD_OF) for status in to_leave],
+            LONGEST[None],
             _FAR_AHEAD,
             now,
         )

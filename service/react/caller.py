@@ -24,6 +24,7 @@ from service.orders_api.receipt import Receipt
 from service.react import verdicts
 from service.react.calls import STATE_AFTER, Attempt, CallOutcome, ClaimedCall
 from service.react.ports import OrdersApi
+from service.react.precautions import find_obstacle, needs_precaution
 from service.react.queue import CallQueue
 from service.react.verdicts import Verdict
 from service.react.wanted import is_done
@@ -132,9 +133,11 @@ class Caller:
         api = self._apis[call.stream.account]
         if api.gate.held_for:
             return self._held(call, _held_already(api), unsure=call.outcome_unknown)
-        if call.outcome_unknown:
+        if call.outcome_unknown or needs_precaution(call):
             looked = self._look(api, call)
-            verdict = await self._judged(looked, call, api=api, unsure=True)
+            verdict = await self._judged(
+                looked, call, api=api, unsure=call.outcome_unknown
+            )
             if verdict is not None:
                 return verdict
         sent = self._send(api, call)
@@ -142,13 +145,18 @@ class Caller:
 
     async def _look(self, api: OrdersApi, call: ClaimedCall) -> Verdict | None:
         reached("call.looking")
-        is_found = await _is_done(api, call)
+        order = await api.get_order(call.stream.order_id)
         reached("call.looked")
-        if is_found:
+        if is_done(call, order):
             return verdicts.found_done(call, attempts=call.attempts)
         if self._clock.now() >= call.deadline:
             return verdicts.expired(call)
-        return None
+        if not needs_precaution(call):
+            return None
+        obstacle = await find_obstacle(api, call, order)
+        if obstacle is None:
+            return None
+        return verdicts.hindered(call, obstacle, now=self._clock.now())
 
     async def _send(self, api: OrdersApi, call: ClaimedCall) -> Verdict:
         if self._clock.now() >= call.lease_until:

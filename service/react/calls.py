@@ -15,7 +15,9 @@ CallState = Literal["pending", "sending", "unknown", "done", "refused", "parked"
 CallOutcome = Annotated[
     CallSucceeded | CallRefused | CallParked, Field(discriminator="type")
 ]
-AttemptResult = Literal["succeeded", "found-done", "refused", "failed", "held"]
+AttemptResult = Literal[
+    "succeeded", "found-done", "refused", "failed", "held", "hindered"
+]
 
 OUTCOMES: Final[TypeAdapter[CallOutcome]] = TypeAdapter(CallOutcome)
 STATE_AFTER: Final[Mapping[str, CallState]] = {
@@ -36,6 +38,10 @@ class CallRequest(BaseModel):
     invoice_number: str | None = None
     """The invoice it is about; part of the path, except where it is created."""
     body: Mapping[str, JsonValue] | None = None
+    refuses_cancellation: bool = False
+    """Whoever issued the invoice knew that the order is to be cancelled."""
+    confirms_cancellation: bool = False
+    """VTEX had taken the wish to cancel already, and waits to be told again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

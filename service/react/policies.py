@@ -18,7 +18,7 @@ from service.domain.facts import (
     TrackingNumberAssigned,
 )
 from service.domain.order import fold
-from service.domain.statuses import READY_FOR_HANDLING
+from service.domain.statuses import READY_FOR_HANDLING, overlay_of
 from service.react.calls import CallRequest, PlannedCall
 
 REQUESTED_BY: Final = "start-handling policy"
@@ -33,7 +33,7 @@ LEADS_TO_CALL: Final = frozenset(
         "CancellationRequested",
     }
 )
-NEEDS_HISTORY: Final = frozenset({"TrackingNumberAssigned", "CourierUpdateReceived"})
+NEEDS_HISTORY: Final = LEADS_TO_CALL - {"HandlingRequested"}
 """Facts whose call depends on what the order's stream holds before them."""
 
 
@@ -58,18 +58,18 @@ def call_for(fact: OrderFact, *, before: Sequence[OrderFact]) -> PlannedCall | N
                 kind="start-handling", request=CallRequest(method="POST")
             )
         case InvoiceIssued():
-            return _invoice(fact)
+            return _invoice(fact, before)
         case TrackingNumberAssigned():
             return _tracking_number(fact, before)
         case CourierUpdateReceived():
             return _tracking(fact, before)
         case CancellationRequested():
-            return _cancel(fact)
+            return _cancel(fact, before)
         case _:
             return None
 
 
-def _invoice(fact: InvoiceIssued) -> PlannedCall:
+def _invoice(fact: InvoiceIssued, before: Sequence[OrderFact]) -> PlannedCall:
     body: dict[str, JsonValue] = {
         "type": fact.invoice_type,
         "issuanceDate": fact.issuance_date.isoformat(),
@@ -89,7 +89,12 @@ def _invoice(fact: InvoiceIssued) -> PlannedCall:
         "trackingUrl": fact.tracking_url,
     }
     body |= {name: value for name, value in optional.items() if value is not None}
-    request = CallRequest(method="POST", invoice_number=fact.invoice_number, body=body)
+    request = CallRequest(
+        method="POST",
+        invoice_number=fact.invoice_number,
+        body=body,
+        refuses_cancellation=overlay_of(fold(before).status) == "canceling",
+    )
     return PlannedCall(kind="invoice", request=request)
 
 
@@ -158,9 +163,14 @@ def _minute(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _cancel(fact: CancellationRequested) -> PlannedCall:
+def _cancel(fact: CancellationRequested, before: Sequence[OrderFact]) -> PlannedCall:
     body: dict[str, JsonValue] = {
         "reason": fact.reason,
         "requestedByUser": fact.requested_by_user,
     }
-    return PlannedCall(kind="cancel", request=CallRequest(method="POST", body=body))
+    request = CallRequest(
+        method="POST",
+        body=body,
+        confirms_cancellation=fold(before).awaits_confirmation,
+    )
+    return PlannedCall(kind="cancel", request=request)

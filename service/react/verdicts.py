@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from random import Random
 from typing import Final
 
@@ -15,7 +16,8 @@ from service.errors import (
 from service.orders_api.receipt import Receipt
 from service.react.breaker import BARRED_FOR, Signal
 from service.react.calls import AttemptResult, CallOutcome, ClaimedCall
-from service.react.retry import backoff
+from service.react.precautions import Obstacle
+from service.react.retry import CAP, backoff
 
 _ANSWERED: Final = Signal(health="answered")
 
@@ -105,6 +107,24 @@ def expired(call: ClaimedCall) -> Verdict:
     )
 
 
+def hindered(call: ClaimedCall, obstacle: Obstacle, *, now: datetime) -> Verdict:
+    """The order is not what it was when the call was planned."""
+    verdict = Verdict(
+        result="hindered",
+        signal=_ANSWERED,
+        attempts=call.attempts,
+        unsure=call.outcome_unknown,
+        response=obstacle.reason,
+    )
+    again_at = now + timedelta(seconds=CAP)
+    if obstacle.then == "wait" and again_at < call.deadline:
+        return replace(verdict, again_at=again_at)
+    reason = f"not sent: {obstacle.reason}"
+    if obstacle.then == "refuse":
+        return replace(verdict, outcome=_refusal_of_ours(call, reason))
+    return replace(verdict, outcome=parked(call, reason))
+
+
 def failed(
     call: ClaimedCall, error: ServiceError, *, unsure: bool, now: datetime, rng: Random
 ) -> Verdict:
@@ -150,6 +170,19 @@ def held(
         unsure=unsure,
         error=error.code,
         response=str(error),
+    )
+
+
+def _refusal_of_ours(call: ClaimedCall, reason: str) -> CallRefused:
+    # Not parked: that frees the invoice's number, so that it can be corrected.
+    return CallRefused(
+        call_id=str(call.call_id),
+        kind=call.kind,
+        cause_version=call.cause_version,
+        attempts=call.attempts,
+        http_status=HTTPStatus.CONFLICT,
+        code=None,
+        reason=reason,
     )
 
 

@@ -4,7 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from service.domain.raw import entries, mapping, text
-from service.domain.statuses import INVOICED, START_HANDLING, overlay_of
+from service.domain.statuses import (
+    CANCELLATION_REQUESTED,
+    INVOICED,
+    START_HANDLING,
+    overlay_of,
+)
 from service.react.calls import ClaimedCall
 
 _HANDLED: Final = frozenset(
@@ -26,18 +31,22 @@ def is_done(call: ClaimedCall, order: Mapping[str, object]) -> bool:
         case "start-handling":
             return order.get("status") in _HANDLED
         case "cancel":
-            # A second request would confirm what the first only asks for.
-            status = text(order.get("status"))
-            return status is not None and overlay_of(status) in {
-                "canceling",
-                "canceled",
-            }
+            return _is_canceling(call, text(order.get("status")))
         case "invoice":
             return any(_packages(call, order))
         case "tracking-number":
             return any(_has_number(call, package) for package in _packages(call, order))
         case "tracking":
             return any(_is_tracked(call, package) for package in _packages(call, order))
+
+
+def _is_canceling(call: ClaimedCall, status: str | None) -> bool:
+    # A second request would confirm what the first only asks for.
+    if status is None or (
+        call.request.confirms_cancellation and status == CANCELLATION_REQUESTED
+    ):
+        return False
+    return overlay_of(status) in {"canceling", "canceled"}
 
 
 def _packages(

@@ -14,6 +14,7 @@ from service.read.orders import order_endpoints
 from service.read.pages import page_endpoints
 from service.read.schemas import schema_endpoint
 from service.read.stream import LiveStream
+from service.read.stuck import stuck_endpoint
 from service.web import Endpoint
 
 
@@ -40,6 +41,7 @@ class ReadApi:
             *history_endpoints(
                 pool, self._lookup, log, calls_of=calls_of, story_of=story_of
             ),
+            stuck_endpoint(pool),
             customer_endpoint(customers),
             self._stream.endpoint,
             schema_endpoint(),

@@ -55,20 +55,38 @@ class ListQuery(BaseModel):
     @classmethod
     def _belongs_here(cls, cursor: str | None, info: ValidationInfo) -> str | None:
         if cursor is not None:
-            _, fingerprint = _decoded(cursor)
-            if fingerprint != _fingerprint(info.data):
-                raise ValueError("the cursor belongs to other filters")
+            check_cursor(cursor, info.data)
         return cursor
 
     @property
     def after(self) -> UUID | None:
         """Stream id of the last order of the page before."""
-        return None if self.cursor is None else _decoded(self.cursor)[0]
+        return place_of(self.cursor)
 
     def cursor_at(self, stream_id: UUID) -> str:
         """Return the cursor that goes on after the order of *stream_id*."""
-        raw = stream_id.bytes + _fingerprint(dict(self))
-        return base64.urlsafe_b64encode(raw).decode()
+        return cursor_at(stream_id, dict(self))
+
+
+def check_cursor(cursor: str, filters: dict[str, object]) -> None:
+    """Refuse a cursor that was not given with *filters*.
+
+    Raises:
+        ValueError: It belongs to others, or is none.
+    """
+    if _decoded(cursor)[1] != _fingerprint(filters):
+        raise ValueError("the cursor belongs to other filters")
+
+
+def place_of(cursor: str | None) -> UUID | None:
+    """Return the stream id of the last order before *cursor*."""
+    return None if cursor is None else _decoded(cursor)[0]
+
+
+def cursor_at(stream_id: UUID, filters: dict[str, object]) -> str:
+    """Return the cursor that goes on after the order of *stream_id*."""
+    raw = stream_id.bytes + _fingerprint(filters)
+    return base64.urlsafe_b64encode(raw).decode()
 
 
 def _decoded(cursor: str) -> tuple[UUID, bytes]:

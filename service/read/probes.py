@@ -11,7 +11,7 @@ import prometheus_client
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from service.db import MIGRATIONS, Pool, connection, load_sql
+from service.db import Pool, connection, load_sql, unmigrated
 from service.errors import ServiceError, UnavailableError
 from service.read.summaries import NOT_SHARED
 from service.read.views import CheckResult, Liveness, Readiness
@@ -26,9 +26,7 @@ MOST_LAG = 10_000
 CONSUMER = "orders"
 """The projection whose lag counts."""
 
-_MIGRATE = "run `order-tracking migrate`"
 _LAG = load_sql("service.read", "projection_lag")
-_MIGRATION = load_sql("service.read", "newest_migration")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +120,7 @@ def read_checks(pool: Pool) -> list[Check]:
         return None
 
     async def migrations() -> str | None:
-        async with connection(pool) as lent:
-            found = await lent.fetchval(_MIGRATION)
-        wanted = max(path.stem[:4] for path in (MIGRATIONS / "versions").glob("*.py"))
-        if found == wanted:
-            return None
-        return f"the schema is at {found}, not {wanted}; {_MIGRATE}"
+        return await unmigrated(pool)
 
     async def lag() -> str | None:
         async with connection(pool) as lent:
@@ -154,7 +147,7 @@ async def _look(check: Check, patience: float) -> CheckResult:
     except TimeoutError:
         detail = f"no answer for {patience:g} s"
     except asyncpg.UndefinedTableError:
-        detail = f"the database has no schema yet; {_MIGRATE}"
+        detail = "the database has no schema yet"
     except ServiceError as error:
         detail = str(error)
     return CheckResult(

@@ -44,6 +44,34 @@ class OrderPage(BaseModel):
     next: str | None
 
 
+class StuckOrder(BaseModel):
+    """An order that does not go on as it should."""
+
+    account: str
+    order_id: str
+    status: str | None
+    since: datetime = Field(description="Since when it has the status.")
+    expected_seconds: int | None = Field(
+        description="Longest time that orders have this status, where it is overdue."
+    )
+    reason: str = Field(
+        description="workflow-in-error, marketplace-incomplete, marketplace-behind, "
+        "part-open or overdue."
+    )
+    other_order_id: str | None = Field(
+        description="The order of the same purchase that contradicts this one."
+    )
+    other_status: str | None
+    advice: str = Field(description="What to do about it.")
+
+
+class StuckPage(BaseModel):
+    """A page of stuck orders; `next` is the cursor of the page after."""
+
+    items: list[StuckOrder]
+    next: str | None
+
+
 class ParcelItem(BaseModel):
     """How many of one item a parcel holds."""
 

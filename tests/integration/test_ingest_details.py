@@ -33,6 +33,7 @@ from service.eventlog.checkpoints import load_positions
 from service.eventlog.codec import decode
 from service.eventlog.records import Append, Appended, Batch, RecordedEvent, StreamKey
 from service.ingest.details import DetailsFetcher
+from service.ingest.reading import OrderReader
 from service.orders_api.client import OrdersApi
 from service.private.customer import customer_data
 from service.private.keys import KeyRing
@@ -78,11 +79,14 @@ def fetcher(
     clock: ManualClock,
 ) -> DetailsFetcher:
     return DetailsFetcher(
-        {"acme": api},
-        log=events,
+        OrderReader(
+            {"acme": api},
+            log=events,
+            quarantine=quarantine,
+            customers=customer_store(pool, clock, "k1"),
+            clock=clock,
+        ),
         pool=pool,
-        quarantine=quarantine,
-        customers=customer_store(pool, clock, "k1"),
         clock=clock,
     )
 
@@ -332,11 +336,14 @@ class TestCustomerData:
         vtex.on(GET.format("1-01"), order())
         customers = Away(pool, keys=KeyRing([master_key()]), clock=clock)
         fetcher = DetailsFetcher(
-            {"acme": api},
-            log=events,
+            OrderReader(
+                {"acme": api},
+                log=events,
+                quarantine=quarantine,
+                customers=customers,
+                clock=clock,
+            ),
             pool=pool,
-            quarantine=quarantine,
-            customers=customers,
             clock=clock,
         )
         given = await happens(events, status_reported())
@@ -397,8 +404,6 @@ class TestTrouble:
             Reply(200, [1]),
             Reply(200, body=b'{"orderId"'),
             Reply(400, {"error": {"message": "no"}}),
-            Reply(401, {}),
-            Reply(403, {}),
         ],
     )
     async def test_what_vtex_does_not_give_is_set_aside(
@@ -503,11 +508,14 @@ class TestTrouble:
 
         def reader(log: MemoryEventLog) -> DetailsFetcher:
             return DetailsFetcher(
-                {"acme": api},
-                log=log,
+                OrderReader(
+                    {"acme": api},
+                    log=log,
+                    quarantine=quarantine,
+                    customers=customer_store(pool, clock, "k1"),
+                    clock=clock,
+                ),
                 pool=pool,
-                quarantine=quarantine,
-                customers=customer_store(pool, clock, "k1"),
                 clock=clock,
             )
 

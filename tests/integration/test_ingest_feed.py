@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import pytest_asyncio
@@ -12,11 +13,13 @@ from typing_extensions import override
 from conftest import ManualClock
 from eventually import eventually
 from ingest_kit import FailingLog, MemoryQuarantine, item, notice, statuses
+from service.clock import SystemClock
 from service.errors import DatabaseUnavailableError, UnavailableError
 from service.ingest.feed import Feed
 from service.ingest.intake import Intake
+from service.ingest.lockout import Lockouts
 from service.ingest.notifications import Notification
-from service.ingest.poller import FEED_CONFIG, FeedPoller, Pace
+from service.ingest.poller import FeedPoller, Pace
 from service.ingest.quarantine import Unreadable
 from service.orders_api.client import OrdersApi
 from service.orders_api.gate import Gate
@@ -24,14 +27,14 @@ from spans_kit import recorded_spans
 from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
 
 RETRIEVE, COMMIT = "GET /api/orders/feed", "POST /api/orders/feed"
-GET_CONFIG, POST_CONFIG = "GET /api/orders/feed/config", "POST /api/orders/feed/config"
+POST_CONFIG = "POST /api/orders/feed/config"
+WANTED = {"filter": {"type": "FromWorkflow"}}
 QUICK = Pace(least=0.001, most=0.005, locked_out=0.005)
 
 
 @pytest_asyncio.fixture
 async def vtex() -> AsyncIterator[ScriptedVtex]:
     async with scripted_vtex() as running:
-        running.on(GET_CONFIG, Reply(200, {"filter": {"type": "FromWorkflow"}}))
         running.on(COMMIT, Reply(200, body=b""))
         yield running
 
@@ -59,7 +62,7 @@ def intake(log: FailingLog, quarantine: MemoryQuarantine, clock: ManualClock) ->
 
 @pytest.fixture
 def feed(api: OrdersApi, intake: Intake) -> Feed:
-    return Feed(api, intake)
+    return Feed.of(api, intake)
 
 
 def lot(*items: object) -> Reply:
@@ -181,6 +184,25 @@ class TestTakeLot:
         assert [kept.source for kept in quarantine.kept] == ["feed", "feed"]
         assert b'"not an object"' in [kept.raw for kept in quarantine.kept]
 
+    async def test_lot_that_is_large_and_repeats_itself(
+        self,
+        vtex: ScriptedVtex,
+        feed: Feed,
+        log: FailingLog,
+        quarantine: MemoryQuarantine,
+    ) -> None:
+        """Ten megabytes, more items than asked for, one handle twice: all is taken."""
+        ballast = "x" * 50_000
+        items = [item(f"{n}-01", handle=f"h{n}", note=ballast) for n in range(200)]
+        broken = {"handle": "h0", "orderId": [], "note": ballast}
+        vtex.on(RETRIEVE, lot(*items, items[0], broken))
+
+        assert await feed.take_lot() == 202
+
+        assert len(log.events) == 200
+        assert [kept.size for kept in quarantine.kept] > [50_000]
+        assert committed(vtex) == sorted(f"h{n}" for n in range(200))
+
     async def test_nothing_is_committed_that_is_not_stored(
         self,
         vtex: ScriptedVtex,
@@ -261,46 +283,32 @@ async def polling(*pollers: FeedPoller) -> AsyncIterator[None]:
             task.cancel()
 
 
+def poller(api: OrdersApi, intake: Intake, *, pace: Pace = QUICK) -> FeedPoller:
+    return FeedPoller(
+        Feed.of(api, intake),
+        restore=partial(api.configure_feed, WANTED),
+        lockouts=Lockouts(SystemClock()),
+        pace=pace,
+    )
+
+
 class TestRun:
-    async def test_missing_feed_is_configured(
-        self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake, log: FailingLog
+    async def test_missing_feed_is_made(
+        self,
+        vtex: ScriptedVtex,
+        api: OrdersApi,
+        intake: Intake,
+        log: FailingLog,
     ) -> None:
-        """An account without a feed gets one that tells every status we know."""
-        vtex.on(GET_CONFIG, Reply(404, {}))
+        """An account without a feed, or whose feed VTEX dropped, gets one."""
         vtex.on(POST_CONFIG, Reply(200, body=b""))
-        vtex.on(RETRIEVE, lot(item()))
+        vtex.on(RETRIEVE, Reply(404, {}), lot(item()), Reply(404, {}), lot())
 
-        async with polling(FeedPoller(api, intake, pace=QUICK)):
-            await eventually(_has(log, 1))
+        async with polling(poller(api, intake)):
+            await eventually(_asked(vtex, RETRIEVE, 4))
 
-        (posted,) = vtex.calls(POST_CONFIG)
-        assert posted.json() == FEED_CONFIG
-        assert posted.json()["filter"]["type"] == "FromWorkflow"
-        assert "ready-for-handling" in posted.json()["filter"]["status"]
-
-    async def test_existing_feed_is_left_alone(
-        self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake, log: FailingLog
-    ) -> None:
-        """A feed that is there is not configured anew."""
-        vtex.on(RETRIEVE, lot(item()))
-
-        async with polling(FeedPoller(api, intake, pace=QUICK)):
-            await eventually(_has(log, 1))
-
-        assert vtex.calls(POST_CONFIG) == []
-
-    async def test_dropped_feed_is_made_anew(
-        self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake, log: FailingLog
-    ) -> None:
-        """When VTEX has dropped the feed meanwhile, it is configured again."""
-        vtex.on(GET_CONFIG, Reply(200, {}), Reply(404, {}))
-        vtex.on(POST_CONFIG, Reply(200, body=b""))
-        vtex.on(RETRIEVE, lot(), Reply(404, {}), lot(item()))
-
-        async with polling(FeedPoller(api, intake, pace=QUICK)):
-            await eventually(_has(log, 1))
-
-        assert len(vtex.calls(POST_CONFIG)) == 1
+        assert [call.json() for call in vtex.calls(POST_CONFIG)] == [WANTED, WANTED]
+        assert len(log.events) == 1
 
     @pytest.mark.parametrize(
         "trouble",
@@ -325,7 +333,7 @@ class TestRun:
         """Whatever VTEX answers, the poller waits and goes on."""
         vtex.on(RETRIEVE, trouble, trouble, lot(item()))
 
-        async with polling(FeedPoller(api, intake, pace=QUICK)):
+        async with polling(poller(api, intake)):
             await eventually(_has(log, 1))
 
         assert len(vtex.calls(RETRIEVE)) >= 3
@@ -353,7 +361,7 @@ class TestRun:
 
         async with (
             orders_api(account_at(vtex.url), gate=gate) as api,
-            polling(FeedPoller(api, intake, pace=QUICK)),
+            polling(poller(api, intake)),
         ):
             await eventually(_has(log, 1))
 
@@ -372,21 +380,20 @@ class TestRun:
         """An account whose key is refused waits and says so; others go on."""
         vtex.on(RETRIEVE, lot(item("1-01")))
         async with scripted_vtex() as other:
-            other.on(GET_CONFIG, Reply(401, {}))
+            other.on(RETRIEVE, Reply(401, {}))
             others = account_at(other.url, name="globex")
             async with orders_api(others) as locked_out:
                 theirs = Intake("globex", log=log, quarantine=quarantine, clock=clock)
                 with capture_logs() as lines:
                     async with polling(
-                        FeedPoller(locked_out, theirs, pace=QUICK),
-                        FeedPoller(api, intake, pace=QUICK),
+                        poller(locked_out, theirs),
+                        poller(api, intake),
                     ):
                         await eventually(_has(log, 1))
-                        await eventually(_asked(other, GET_CONFIG, 3))
+                        await eventually(_asked(other, RETRIEVE, 3))
 
-        told = [line for line in lines if line["event"] == "account locked out"]
-        assert {line["account"] for line in told} == {"globex"}
-        assert told[0]["log_level"] == "error"
+        (told,) = [line for line in lines if line["event"] == "account locked out"]
+        assert (told["account"], told["log_level"]) == ("globex", "error")
 
     async def test_full_lots_are_taken_without_a_pause(
         self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake, log: FailingLog
@@ -399,7 +406,7 @@ class TestRun:
         vtex.on(RETRIEVE, *lots, lot())
         slow = Pace(least=30, most=30)
 
-        async with polling(FeedPoller(api, intake, pace=slow)):
+        async with polling(poller(api, intake, pace=slow)):
             await eventually(_committed(vtex, 50), within=5)
 
         assert len(log.events) == 50
@@ -417,7 +424,7 @@ class TestRun:
         vtex.on(RETRIEVE, lot({}), lot(item()))
         intake = Intake("acme", log=log, quarantine=Moody(), clock=clock)
 
-        async with polling(FeedPoller(api, intake, pace=QUICK)):
+        async with polling(poller(api, intake)):
             await eventually(_has(log, 1))
 
 

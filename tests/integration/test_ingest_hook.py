@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from io import BytesIO
 
 import orjson
 import pytest
@@ -12,13 +13,15 @@ from aiohttp.test_utils import TestClient, TestServer
 from conftest import ManualClock
 from ingest_kit import FailingLog, MemoryQuarantine, notice, statuses
 from service.config import ApiKey
-from service.ingest.hook import SECRET_HEADER, endpoints
+from service.ingest.configuration import SECRET_HEADER
+from service.ingest.hook import endpoints
 from service.ingest.intake import Intake
-from service.web import manners, routes
+from service.web import MAX_BODY, manners, routes
 from vtex import account_at
 
 SECRET = "hook-secret"  # noqa: S105 - it opens nothing
 HEADERS = {SECRET_HEADER: SECRET}
+PATH = "/v1/hooks/vtex/acme"
 Client = TestClient[web.Request, web.Application]
 
 
@@ -39,12 +42,17 @@ async def client(
     secrets = {"acme": SECRET, "hookless": None, "careless": ""}
     hooks = [
         (
-            account_at("http://vtex.example", name=name, hook_secret=secret),
+            account_at(
+                "http://vtex.example",
+                name=name,
+                hook_secret=secret,
+                statuses=("handling",),
+            ),
             Intake(name, log=log, quarantine=quarantine, clock=clock),
         )
         for name, secret in secrets.items()
     ]
-    app = web.Application(middlewares=[manners])
+    app = web.Application(middlewares=[manners], client_max_size=MAX_BODY)
     # Keys are wanted elsewhere; VTEX has none.
     app.add_routes(routes(endpoints(hooks), [ApiKey(name="erp", sha256="0" * 64)]))
     async with TestClient(TestServer(app)) as running:
@@ -67,6 +75,12 @@ async def post(
         return response.status
 
 
+async def _in_pieces(content: object) -> AsyncIterator[bytes]:
+    """Send *content* without saying how long it is."""
+    for byte in orjson.dumps(content):
+        yield bytes([byte])
+
+
 class TestReceive:
     async def test_ping(self, client: Client, log: FailingLog) -> None:
         """VTEX's try of the address is answered, with our header or without."""
@@ -74,6 +88,8 @@ class TestReceive:
 
         assert await post(client, ping) == 200
         assert await post(client, ping, headers={}) == 200
+        async with client.post(PATH, data=_in_pieces(ping)) as response:
+            assert response.status == 200
         assert log.events == []
 
     async def test_notification_is_stored_before_the_answer(
@@ -83,6 +99,13 @@ class TestReceive:
         assert await post(client, notice()) == 200
         assert statuses(log.events) == ["handling"]
         assert log.events[0].stream == ("acme", "1-01")
+
+    async def test_status_outside_the_filter(
+        self, client: Client, log: FailingLog
+    ) -> None:
+        """What VTEX sends beside the hook's filter is true as well, and stored."""
+        assert await post(client, notice(state="invoiced")) == 200
+        assert statuses(log.events) == ["invoiced"]
 
     async def test_repetitions_fold(self, client: Client, log: FailingLog) -> None:
         """VTEX may send the same change as often as it likes, even at the same time."""
@@ -161,6 +184,28 @@ class TestAccess:
         """A hook that was set up with our address by mistake credits nobody's orders."""
         assert await post(client, notice(Origin=origin)) == 403
         assert log.events == []
+
+    @pytest.mark.parametrize("key", ["vtexappkey-globex", "x"])
+    async def test_notification_of_another_app_key(
+        self, client: Client, log: FailingLog, key: str
+    ) -> None:
+        """A hook of another appKey than the account's is somebody else's."""
+        origin = {"Account": "acme", "Key": key}
+
+        assert await post(client, notice(Origin=origin)) == 403
+        assert log.events == []
+
+    async def test_large_bodies_are_not_read_of_strangers(
+        self, client: Client, log: FailingLog, quarantine: MemoryQuarantine
+    ) -> None:
+        """Without the secret no more is read than a ping has, and never a megabyte."""
+        ping = b'{"hookConfig": "ping"}'
+
+        assert await post(client, ping + b" " * 2000, headers={}) == 401
+        body = BytesIO(b"[" * (MAX_BODY + 1))
+        async with client.post(PATH, data=body, headers=HEADERS) as response:
+            assert response.status == 413
+        assert (log.events, quarantine.kept) == ([], [])
 
     async def test_case_of_the_account_does_not_matter(
         self, client: Client, log: FailingLog

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from builders import details_fetched, document, status_reported
 from conftest import ManualClock
 from events import new_event
-from ingest_kit import FailingLog
+from ingest_kit import FailingLog, MemoryWishes
 from service.config import ApiKey
 from service.domain.facts import OrderFact
 from service.eventlog.records import Append, StreamKey
@@ -69,7 +69,9 @@ async def log() -> FailingLog:
 
 @pytest_asyncio.fixture
 async def client(log: FailingLog, clock: ManualClock) -> AsyncIterator[Client]:
-    commands = Commands(CommandHandler(log), log=log, clock=clock)
+    commands = Commands(
+        CommandHandler(log), log=log, wishes=MemoryWishes(), clock=clock
+    )
     endpoints = CommandRoutes(commands, accounts=["acme"]).endpoints()
     key = ApiKey(name="erp", sha256=hashlib.sha256(KEY.encode()).hexdigest())
     app = web.Application(middlewares=[manners])

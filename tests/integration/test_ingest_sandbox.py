@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from eventually import eventually
 from ingest_kit import statuses
 from private_kit import customer_store
 from service.clock import SystemClock
+from service.config import Account
 from service.db import Pool
 from service.domain.facts import OrderDetailsFetched
 from service.errors import ResourceNotFoundError
@@ -21,11 +23,14 @@ from service.eventlog.records import StreamKey
 from service.eventlog.store import PostgresEventLog
 from service.eventlog.subscription import Subscription
 from service.eventlog.wake import Wake
+from service.ingest.configuration import feed_of
 from service.ingest.details import DetailsFetcher
 from service.ingest.feed import Feed
 from service.ingest.intake import Intake
+from service.ingest.lockout import Lockouts
 from service.ingest.poller import FeedPoller, Pace
 from service.ingest.quarantine import PostgresQuarantine
+from service.ingest.reading import OrderReader
 from service.orders_api.client import OrdersApi
 from service.sandbox.accounts import SANDBOX_STORE
 from service.sandbox.clock import ManualClock
@@ -39,15 +44,18 @@ QUICK = Pace(least=0.001, most=0.02)
 NAME = SANDBOX_STORE.account
 
 
-@asynccontextmanager
-async def api_of(running: Sandbox) -> AsyncIterator[OrdersApi]:
-    account = account_at(
+def account_of(running: Sandbox) -> Account:
+    return account_at(
         running.url,
         name=NAME,
         app_key=SANDBOX_STORE.app_key,
         app_token=SecretStr(SANDBOX_STORE.app_token),
     )
-    async with orders_api(account) as api:
+
+
+@asynccontextmanager
+async def api_of(running: Sandbox) -> AsyncIterator[OrdersApi]:
+    async with orders_api(account_of(running)) as api:
         yield api
 
 
@@ -85,14 +93,14 @@ class TestIngest:
             sandbox(seed=11, orders_per_minute=0.5, clock=ManualClock()) as running,
             api_of(running) as api,
         ):
-            fetcher = DetailsFetcher(
+            reader = OrderReader(
                 {NAME: api},
                 log=log,
-                pool=pool,
                 quarantine=PostgresQuarantine(pool, clock=SystemClock()),
                 customers=customer_store(pool, SystemClock()),
                 clock=SystemClock(),
             )
+            fetcher = DetailsFetcher(reader, pool=pool, clock=SystemClock())
             following = Subscription(
                 fetcher,
                 log=log,
@@ -102,7 +110,12 @@ class TestIngest:
                 member=UUID(int=1),
                 slots=[range(16)],
             )
-            poller = FeedPoller(api, intake_of(pool, log), pace=QUICK)
+            poller = FeedPoller(
+                Feed.of(api, intake_of(pool, log)),
+                restore=partial(api.configure_feed, feed_of(account_of(running))),
+                lockouts=Lockouts(SystemClock()),
+                pace=QUICK,
+            )
             async with running_beside(poller.run, following.run):
                 await eventually(_configured(api))
                 running.oms.listen(hear)
@@ -143,19 +156,19 @@ class TestIngest:
             ) as running,
             api_of(running) as api,
         ):
-            await api.post_feed_config(CONFIG)
+            await api.configure_feed(CONFIG)
             await running.advance(600)
-            dying = Feed(_WithoutCommit(api), intake_of(pool, log))  # type: ignore[arg-type]
+            dying = Feed(intake_of(pool, log), retrieve=api.retrieve_feed, commit=_dies)
             with pytest.raises(asyncio.CancelledError):
                 await dying.take_lot()
             stored = await _count(pool)
             await running.advance(61)
 
-            feed = Feed(api, intake_of(pool, log))
+            feed = Feed.of(api, intake_of(pool, log))
             while await feed.take_lot():
                 pass
 
-            left = await api.get_feed_config()
+            left = await api.feed_config()
 
         events = await _count(pool)
         distinct = await pool.fetchval(
@@ -175,15 +188,9 @@ CONFIG = {
 }
 
 
-class _WithoutCommit:
-    """A client whose process is killed when it is about to commit."""
-
-    def __init__(self, api: OrdersApi) -> None:
-        self.account = api.account
-        self.retrieve_feed = api.retrieve_feed
-
-    async def commit_feed(self, handles: object) -> None:
-        raise asyncio.CancelledError
+async def _dies(_: Sequence[str]) -> None:
+    """Stand for a process that is killed when it is about to commit."""
+    raise asyncio.CancelledError
 
 
 async def _count(pool: Pool) -> int:
@@ -202,7 +209,7 @@ async def _last_document(log: PostgresEventLog, order_id: str) -> str | None:
 def _configured(api: OrdersApi) -> Callable[[], Awaitable[bool]]:
     async def check() -> bool:
         try:
-            return "filter" in await api.get_feed_config()
+            return "filter" in await api.feed_config()
         except ResourceNotFoundError:
             return False
 

@@ -17,6 +17,7 @@ from conftest import ManualClock
 from fake_oms import (
     ORDER,
     FakeOms,
+    Step,
     cut_after,
     cut_before,
     refused,
@@ -146,7 +147,7 @@ class TestFailure:
         await desk.work()
 
         assert unknown.state == "unknown"
-        assert [kind for _, kind in oms.asked] == ["invoice", "get"]
+        assert [kind for _, kind in oms.asked] == ["get", "invoice", "get"]
         (told,) = await desk.told()
         assert isinstance(told, CallSucceeded)
         assert (told.receipt, told.http_status, told.attempts) == (None, None, 1)
@@ -162,7 +163,7 @@ class TestFailure:
         desk.clock.advance(seconds=1)
         await desk.work()
 
-        assert [kind for _, kind in oms.asked] == ["invoice", "get", "invoice"]
+        assert [kind for _, kind in oms.asked] == ["get", "invoice"] * 2
         assert (await desk.call("invoice")).state == "done"
 
     async def test_to_answer_in_time_is_an_unknown_outcome(self, desk: Desk) -> None:
@@ -199,7 +200,7 @@ class TestFailure:
     async def test_of_the_look_looks_again(self, desk: Desk, oms: FakeOms) -> None:
         """As long as VTEX does not show the order, nothing is sent."""
         oms.say("invoice", cut_after())
-        oms.say("get", unavailable())
+        oms.say("get", Step(), unavailable())
         await desk.happen(invoice_issued())
 
         await desk.work()
@@ -207,7 +208,7 @@ class TestFailure:
             desk.clock.advance(seconds=2)
             await desk.work()
 
-        assert [kind for _, kind in oms.asked] == ["invoice", "get", "get"]
+        assert [kind for _, kind in oms.asked] == ["get", "invoice", "get", "get"]
         assert oms.done("invoice") == 1
 
     async def test_is_parked_at_the_deadline(self, desk: Desk, oms: FakeOms) -> None:

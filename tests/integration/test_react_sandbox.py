@@ -13,6 +13,7 @@ from builders import (
     checkpoint,
     courier_update_received,
     handling_requested,
+    status_reported,
     tracking_number_assigned,
 )
 from conftest import ManualClock
@@ -21,6 +22,7 @@ from sandbox_kit import bring
 from service.config import Account
 from service.db import Pool
 from service.domain.facts import (
+    CallParked,
     CallRefused,
     CallSucceeded,
     InvoiceIssued,
@@ -34,12 +36,16 @@ from service.orders_api.gate import Gate
 from service.orders_api.transport import open_session
 from service.react.queue import LEASE
 from service.sandbox.accounts import SANDBOX_STORE
+from service.sandbox.calls import START_HANDLING, cancel
 from service.sandbox.clock import ManualClock as SandboxClock
 from service.sandbox.invention import Wish
+from service.sandbox.oms import Caller
 from service.sandbox.orders import Order
 from service.sandbox.server import Sandbox, sandbox
 
 pytestmark = pytest.mark.postgres
+
+SHOPPER = Caller(account="sandboxstore", name="shopper")
 
 
 class Shop(Desk):
@@ -55,6 +61,22 @@ class Shop(Desk):
     def bring(self, status: str) -> None:
         assert isinstance(self.sandbox.clock, SandboxClock)
         bring(self.sandbox.oms, self.sandbox.clock, self.order, status)
+
+    def sell(self) -> Order:
+        """Take a seller's order that is being handled; return its sale."""
+        oms = self.sandbox.oms
+        sale = oms.place_order(
+            "sandboxstore", Wish(fate="completed", flow="marketplace")
+        )
+        self.order = oms.order("sandboxstore", str(sale.twin))
+        self.bring("ready-for-handling")
+        oms.carry_out(SHOPPER, self.order.order_id, START_HANDLING)
+        self.bring("handling")
+        return sale
+
+    def ask_to_cancel(self, order: Order) -> None:
+        cancelling = cancel({"reason": "changed my mind"})
+        self.sandbox.oms.carry_out(SHOPPER, order.order_id, cancelling)
 
     def invoice(self) -> InvoiceIssued:
         return InvoiceIssued(
@@ -162,6 +184,20 @@ class TestWayBack:
         assert shop.done() == ["cancel"]
         assert shop.order.status == "cancellation-requested"
 
+    async def test_a_cancellation_that_is_asked_for_again_is_confirmed(
+        self, shop: Shop
+    ) -> None:
+        """The second request cancels an order that was being handled."""
+        await shop.happen(cancellation_requested(), stream=shop.stream)
+        await shop.work()
+        await shop.append(status_reported("cancellation-requested"), stream=shop.stream)
+        await shop.happen(cancellation_requested(), stream=shop.stream)
+        await shop.work()
+        await shop.sandbox.advance(60)
+
+        assert shop.done() == ["cancel"] * 2
+        assert shop.order.status == "canceled"
+
     async def test_a_handling_that_somebody_started_is_a_success(
         self, shop: Shop
     ) -> None:
@@ -185,6 +221,21 @@ class TestWayBack:
         assert isinstance(told, CallRefused)
         assert told.kind == "tracking"
         assert "no tracking number" in told.reason
+
+    @pytest.mark.parametrize("asked_by", ["shopper", "nobody"])
+    async def test_an_invoice_does_not_cross_a_cancellation(
+        self, shop: Shop, asked_by: str
+    ) -> None:
+        """A seller's order is not invoiced while its sale is to be cancelled."""
+        sale = shop.sell()
+        if asked_by == "shopper":
+            shop.ask_to_cancel(sale)
+        await shop.happen(shop.invoice(), stream=shop.stream)
+        await shop.work()
+
+        (told,) = await shop.told(shop.stream)
+        assert isinstance(told, CallParked) == (asked_by == "shopper")
+        assert (shop.done() == ["invoice"]) == (asked_by == "nobody")
 
     async def test_is_one_trace(self, shop: Shop) -> None:
         """The OMS sees the trace in which the fact was written."""

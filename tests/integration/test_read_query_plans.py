@@ -1,7 +1,7 @@
 """Statements that are asked all the time find their rows by an index."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
@@ -23,6 +23,11 @@ SELECT gen_random_uuid(), n % 16, n, 1, 'acme', n::text, 'invoiced', 5, '{}',
        CASE WHEN n % 500 = 0 THEN 'canceled' END,
        'delivered', '{}', '{}', now(),
        timestamptz '2026-01-01' + n * interval '1 minute'
+FROM generate_series(1, 20000) AS n
+"""
+REREADS = """
+INSERT INTO ingest.rereads (account, order_id, due_at, reason)
+SELECT 'acme', n::text, timestamptz '2026-03-02' + n * interval '1 minute', 'why'
 FROM generate_series(1, 20000) AS n
 """
 FILTERS: dict[str, tuple[int, object]] = {
@@ -88,3 +93,25 @@ class TestPlans:
         found = await plan(filled, statement, [LAST] * 100, [0] * 100)
 
         assert "orders_pkey" in found
+
+    async def test_suspects(self, filled: Pool) -> None:
+        """Whoever looks for stuck orders passes over those that are settled."""
+        statuses = load_sql("service.project", "list_statuses")
+        suspects = load_sql("service.project", "find_suspects")
+        arguments = ["handling"], [timedelta(days=1)], timedelta(days=1), ["invoiced"]
+
+        assert "Seq Scan on orders" not in await plan(filled, statuses)
+        assert "Seq Scan" not in await plan(filled, suspects, *arguments, NOW)
+
+
+class TestRereads:
+    async def test_claim(self, pool: Pool) -> None:
+        """Orders that are due are found by an index, however many are not."""
+        async with connection(pool) as lent:
+            await lent.execute(REREADS)
+            await lent.execute("ANALYZE ingest.rereads")
+        statement = load_sql("service.ingest", "claim_rereads")
+
+        found = await plan(pool, statement, ["acme"], 8, NOW, NOW)
+
+        assert "Seq Scan on rereads" not in found

@@ -41,6 +41,14 @@ class TestCancel:
         """An order that is, or is being, cancelled needs no second request."""
         assert is_done(claimed("cancel"), {"status": status})
 
+    def test_that_confirms_is_done_once_vtex_cancels(self) -> None:
+        """A second request is not done while VTEX still waits for it."""
+        request = CallRequest(method="POST", confirms_cancellation=True)
+        call = replace(CLAIMED, kind="cancel", request=request)
+
+        assert not is_done(call, {"status": "cancellation-requested"})
+        assert is_done(call, {"status": "cancel"})
+
     @pytest.mark.parametrize("status", ["handling", None])
     def test_is_not_done_otherwise(self, status: str | None) -> None:
         """Any other order is still to be cancelled."""
