@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from service.cli.console import app, dsn_of, errors, run, set_up
+from service.cli.console import CARE, app, dsn_of, errors, run, set_up
 from service.cli.rebuilding import Speed
 from service.clock import SystemClock
 from service.config import Settings, settings_from_env
@@ -36,7 +36,7 @@ from service.project.projection import project
 from service.project.tables import Tables
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def archive(
     *,
     before: Annotated[
@@ -69,7 +69,7 @@ def archive(
     run(_archive(dsn_of(settings), limit, folder=target, now=now))
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def restore(
     files: Annotated[
         list[Path], typer.Argument(help="Files that `archive` wrote, `.jsonl.gz`.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.progress import MofNCompleteColumn, Progress
 
-from service.cli.console import app, dsn_of, errors, run, set_up
+from service.cli.console import CARE, app, dsn_of, errors, run, set_up
 from service.config import Settings, settings_from_env
 from service.db import Pool, open_pool
 from service.eventlog.store import PostgresEventLog, create_partitions, open_log
@@ -32,7 +32,7 @@ _EVENTS = ("log", "topic", "replayed", "missing", "duplicate", "reordered", "for
 _STATES = ("orders", "missing", "stale", "foreign")
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def audit(
     *,
     repair: Annotated[

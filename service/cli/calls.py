@@ -5,7 +5,7 @@ from uuid import UUID
 
 import typer
 
-from service.cli.console import app, dsn_of, run
+from service.cli.console import CARE, app, dsn_of, run
 from service.clock import SystemClock
 from service.config import settings_from_env
 from service.db import open_pool
@@ -13,7 +13,7 @@ from service.errors import NothingToReplayError
 from service.react.queue import replay as replay_call
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def replay(
     call: Annotated[UUID, typer.Argument(help="`call_id`, as …/calls shows it.")],
 ) -> None:

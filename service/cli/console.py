@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Final
 
 import typer
 import uvloop
@@ -15,6 +15,11 @@ from service.garbage import collect_seldom
 from service.publish.quiet import quieten_aiokafka
 from service.spans import SpanMemory
 from service.telemetry import set_up_logging, set_up_telemetry, shut_down_telemetry
+
+RUN: Final = "Run the service"
+CARE: Final = "Look after the service"
+VTEX: Final = "Work with VTEX"
+"""Under which of these `--help` and the docs show a command."""
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -1,13 +1,13 @@
 """The command that makes the database ready."""
 
-from service.cli.console import app, dsn_of, run
+from service.cli.console import RUN, app, dsn_of, run
 from service.config import settings_from_env
 from service.db import migrate as migrate_database
 from service.db import open_pool
 from service.eventlog.store import create_partitions
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def migrate() -> None:
     """Bring the database to the newest schema; harmless to repeat."""
     settings = settings_from_env()

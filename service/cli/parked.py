@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from service.cli.console import app, dsn_of, run
+from service.cli.console import CARE, app, dsn_of, run
 from service.clock import SystemClock
 from service.config import settings_from_env
 from service.db import open_pool
@@ -36,7 +36,7 @@ parked = typer.Typer(
     no_args_is_help=True,
     help="List, show, replay or drop orders that a consumer has set aside.",
 )
-app.add_typer(parked, name="parked")
+app.add_typer(parked, name="parked", rich_help_panel=CARE)
 
 _Consumer = Annotated[
     str, typer.Argument(help=f"Who set it aside: {', '.join(ROLES)}.")

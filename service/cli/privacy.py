@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from service.cli.console import app, dsn_of, errors, run, set_up
+from service.cli.console import CARE, app, dsn_of, errors, run, set_up
 from service.clock import SystemClock
 from service.config import Settings, settings_from_env
 from service.db import open_pool
@@ -21,7 +21,7 @@ from service.private.rotation import rotate as rotate_wrapped
 from service.private.store import CustomerStore
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def erase(
     account: Annotated[str, typer.Argument(help="Account of the order.")],
     order: Annotated[str, typer.Argument(help="Order id.")],
@@ -32,7 +32,7 @@ def erase(
     run(_erase(settings, StreamKey(account, order)))
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def rotate_keys() -> None:
     """Wrap the keys of all orders by the first master key; harmless to repeat."""
     settings = settings_from_env()

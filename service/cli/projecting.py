@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from service.app import serve
-from service.cli.console import app, dsn_of, run, set_up
+from service.cli.console import RUN, app, dsn_of, run, set_up
 from service.config import Settings, settings_from_env
 from service.db import open_pool
 from service.project.from_kafka import group_of
@@ -14,7 +14,7 @@ from service.publish.kafka import EventsTopic
 from service.roles import project_from_kafka
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def project(
     *,
     source: Annotated[

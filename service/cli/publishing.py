@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import MofNCompleteColumn, Progress
 
-from service.cli.console import app, dsn_of, errors, run, set_up
+from service.cli.console import CARE, app, dsn_of, errors, run, set_up
 from service.config import Settings, settings_from_env
 from service.db import open_pool
 from service.eventlog.records import StreamKey
@@ -20,7 +20,7 @@ _Wanted = StreamKey | tuple[int, int, int | None] | None
 """One order, or positions of a partition, or everything."""
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def republish(
     topic: Annotated[
         Literal["events", "state"], typer.Argument(help="Which topic to write to.")

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.text import Text
 from typing_extensions import override
 
-from service.cli.console import app, dsn_of, errors, run, set_up
+from service.cli.console import CARE, app, dsn_of, errors, run, set_up
 from service.config import settings_from_env
 from service.db import open_pool
 from service.eventlog.store import create_partitions, open_log
@@ -31,7 +31,7 @@ MOST_SHOWN = 20
 """Differences that are printed."""
 
 
-@app.command()
+@app.command(rich_help_panel=CARE)
 def rebuild(
     *,
     compare: Annotated[

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from service.app import serve as run_roles
-from service.cli.console import app, run, set_up
+from service.cli.console import RUN, VTEX, app, run, set_up
 from service.config import ROLES, Role, settings_from_env
 from service.errors import InvalidSettingsError
 from service.sandbox.server import run as run_sandbox
 from service.spans import SpanMemory
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def serve(
     roles: Annotated[
         str, typer.Option(help=f"Which roles to run: {','.join(ROLES)}.")
@@ -26,7 +26,7 @@ def serve(
     run(run_roles(settings, wanted))
 
 
-@app.command()
+@app.command(rich_help_panel=RUN)
 def demo(
     orders_per_minute: Annotated[float, typer.Option(help="Orders placed.")] = 60.0,
     seed: Annotated[
@@ -52,14 +52,19 @@ def demo(
     print("stopped")
 
 
-@app.command()
+@app.command(rich_help_panel=VTEX)
 def sandbox(
     *,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     orders_per_minute: Annotated[float, typer.Option(help="Orders placed.")] = 60.0,
     seed: Annotated[int, typer.Option(help="Same seed, same orders.")] = 1,
-    speed: Annotated[float, typer.Option(help="How many times as fast.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option(help="How many times as fast orders move.")
+    ] = 1.0,
+    time_scale: Annotated[
+        float, typer.Option(help="How many times as fast the clock runs.")
+    ] = 1.0,
     desk: Annotated[
         str,
         typer.Option(
@@ -69,6 +74,12 @@ def sandbox(
     api_key: Annotated[
         str | None, typer.Option(help="Key for the order-tracking URL.")
     ] = None,
+    state: Annotated[
+        str, typer.Option(help="Where it is kept: `memory`, or a PostgreSQL URL.")
+    ] = "memory",
+    index_lag: Annotated[
+        float, typer.Option(help="Seconds that lists are behind the orders.")
+    ] = 240.0,
 ) -> None:
     """Run a local VTEX: the Orders API with orders that move by themselves."""
     run(
@@ -79,8 +90,11 @@ def sandbox(
             seed=seed,
             announce=_announce,
             speed=speed,
+            time_scale=time_scale,
             desk=desk,
             api_key=api_key,
+            state=state,
+            index_lag=index_lag,
         )
     )
 

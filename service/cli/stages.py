@@ -9,14 +9,14 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from service.cli.console import app, errors
+from service.cli.console import VTEX, app, errors
 from service.clock import SystemClock
 from service.domain.document import normalise
 from service.domain.stage import stage_of, triggers
 from service.errors import UnreadableOrderError
 
 
-@app.command()
+@app.command(rich_help_panel=VTEX)
 def stage(
     files: Annotated[
         list[Path],

@@ -14,14 +14,16 @@ from service.sandbox.refusals import UnauthorizedError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """An appKey with its token; the appKey tells the account.
+    """An appKey with its token, or the cookie of somebody who signed in.
 
-    VTEX tells it by the host, which a server on one local port cannot.
+    Both tell the account; VTEX tells it by the host, which a server on one local port
+    cannot.
     """
 
     account: str
     app_key: str
     app_token: str = field(repr=False)
+    cookie: str | None = field(default=None, repr=False)
 
     def headers(self) -> dict[str, str]:
         """Return what every request to the Orders API carries."""
@@ -37,8 +39,11 @@ def credentials_of(account: str) -> Credentials:
         account=account,
         app_key=f"vtexappkey-{account}",
         app_token="sandbox-token",  # noqa: S106  # it opens nothing but invented data
+        cookie=f"sandbox-user-{account}",
     )
 
+
+COOKIE: Final = "VtexIdclientAutCookie"
 
 CALLER: Final = web.RequestKey("caller", Caller)
 """Who sends a request to the Orders API."""
@@ -51,28 +56,35 @@ class Keyring:
 
     def __init__(self, credentials: Sequence[Credentials]) -> None:
         self._by_key = {known.app_key: known for known in credentials}
+        self._by_cookie = {known.cookie: known for known in credentials if known.cookie}
 
     @property
     def account_of(self) -> Mapping[str, str]:
         return {key: known.account for key, known in self._by_key.items()}
 
-    def caller(self, headers: Mapping[str, str]) -> Caller:
-        """Say who sends a request with these *headers*.
+    def caller(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
+        """Say who sends a request with these *headers* and *cookies*.
 
         Raises:
             UnauthorizedError: The appKey is not known, or the token is not its own.
         """
-        known = self._by_key.get(headers.get("X-VTEX-API-AppKey", ""))
-        token = headers.get("X-VTEX-API-AppToken", "")
-        if known is None or not hmac.compare_digest(
-            known.app_token.encode(), token.encode()
-        ):
-            raise UnauthorizedError
+        # VTEX takes it either way.
+        cookie = headers.get(COOKIE) or cookies.get(COOKIE) or ""
+        known = self._by_cookie.get(cookie) or self._holder(headers)
         return Caller(
             account=known.account,
             name=known.app_key,
             trace_id=_trace_id(headers.get("traceparent", "")),
         )
+
+    def _holder(self, headers: Mapping[str, str]) -> Credentials:
+        known = self._by_key.get(headers.get("X-VTEX-API-AppKey", ""))
+        token = headers.get("X-VTEX-API-AppToken", "")
+        if known is None or not hmac.compare_digest(
+            known.app_token.encode(), token.encode("utf-8", "surrogateescape")
+        ):
+            raise UnauthorizedError
+        return known
 
 
 def guard(keyring: Keyring) -> Middleware:
@@ -81,7 +93,7 @@ def guard(keyring: Keyring) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith("/api/"):
-            request[CALLER] = keyring.caller(request.headers)
+            request[CALLER] = keyring.caller(request.headers, request.cookies)
         return await handler(request)
 
     return check

@@ -3,26 +3,40 @@
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from pydantic import BaseModel
 
-from service.sandbox import refusals
+from service.errors import UnavailableError
+from service.sandbox import change_refusals, refusals
+from service.sandbox.bodies import read_body
 from service.sandbox.clock import moment
 from service.sandbox.oms import Receipt
 from service.sandbox.refusals import InvalidBodyError, RefusedError
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 _STATUS: Final[Mapping[type[RefusedError], HTTPStatus]] = MappingProxyType(
     {
         refusals.UnauthorizedError: HTTPStatus.UNAUTHORIZED,
         refusals.OrderUnknownError: HTTPStatus.NOT_FOUND,
         refusals.InvoiceUnknownError: HTTPStatus.NOT_FOUND,
+        refusals.PaymentUnknownError: HTTPStatus.NOT_FOUND,
+        refusals.RecordUnknownError: HTTPStatus.NOT_FOUND,
+        refusals.CartUnknownError: HTTPStatus.NOT_FOUND,
         refusals.FeedUnknownError: HTTPStatus.NOT_FOUND,
+        refusals.HookUnknownError: HTTPStatus.NOT_FOUND,
+        refusals.FaultUnknownError: HTTPStatus.NOT_FOUND,
+        change_refusals.ChangedItemUnknownError: HTTPStatus.NOT_FOUND,
+        change_refusals.ChangeUnknownError: HTTPStatus.NOT_FOUND,
+        change_refusals.ChangeInProgressError: HTTPStatus.CONFLICT,
         refusals.NotReadyForHandlingError: HTTPStatus.CONFLICT,
         refusals.MixedFilterError: HTTPStatus.CONFLICT,
         refusals.InvoiceUnusableError: HTTPStatus.INTERNAL_SERVER_ERROR,
+        refusals.WorkflowBrokenError: HTTPStatus.INTERNAL_SERVER_ERROR,
     }
 )
 """Every other refusal is a bad request."""
@@ -62,6 +76,16 @@ async def json_body(request: web.Request) -> object:
         raise InvalidBodyError({"body": "is not JSON"}) from None
 
 
+def read_query(model: type[_Model], request: web.Request) -> _Model:
+    """Return the query of *request*; a name that is repeated holds several values.
+
+    Raises:
+        InvalidBodyError: Names every parameter that is wrong.
+    """
+    query = request.query
+    return read_body(model, {name: ",".join(query.getall(name)) for name in query})
+
+
 @web.middleware
 async def wording(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Word every failure as VTEX would."""
@@ -69,17 +93,27 @@ async def wording(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except RefusedError as refusal:
         status = _STATUS.get(type(refusal), HTTPStatus.BAD_REQUEST)
-        return _failure(request, status, refusal)
+        return failure(request, status, refusal)
     except web.HTTPClientError as error:
         status = HTTPStatus(error.status)
-        return _failure(request, status, RefusedError(status.phrase))
+        response = failure(request, status, RefusedError(status.phrase))
+        if "Allow" in error.headers:
+            response.headers["Allow"] = error.headers["Allow"]
+        return response
+    except UnavailableError as error:
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return failure(request, status, RefusedError(str(error)))
 
 
-def _failure(
+def words_as_problem(path: str, status: int) -> bool:
+    """Say which of the two services behind the Orders API words a failure of *path*."""
+    return path.startswith("/api/orders/") and status != HTTPStatus.UNAUTHORIZED
+
+
+def failure(
     request: web.Request, status: HTTPStatus, refusal: RefusedError
 ) -> web.Response:
-    # Two services stand behind the Orders API, and each words errors in its own way.
-    if request.path.startswith("/api/orders/") and status != HTTPStatus.UNAUTHORIZED:
+    if words_as_problem(request.path, status):
         return answer(_problem(status, refusal), status=status)
     return answer(
         {

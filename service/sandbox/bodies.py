@@ -92,6 +92,13 @@ class CancelRequest(_Body):
     requested_by_user: bool = Field(False, alias="requestedByUser")
 
 
+class Denial(_Body):
+    """A seller's no to a cancellation that somebody asked for."""
+
+    request_id: Text = Field(alias="cancellationRequestId")
+    reason: str = Field("", alias="denyReason")
+
+
 def read_body(model: type[_Model], body: object) -> _Model:
     """Return *body* as *model*.
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from service.sandbox import rules
+from service.sandbox import cancelling, rules
 from service.sandbox.bodies import (
     CancelRequest,
+    Denial,
     InvoiceNotice,
     TrackingNumber,
     TrackingUpdate,
@@ -27,6 +28,9 @@ class Call:
 START_HANDLING: Final = Call(
     "start-handling", lambda order, _: rules.start_handling(order)
 )
+
+
+REPLACE: Final = Call("replace", lambda order, _: cancelling.give_up(order))
 
 
 def invoice(body: object) -> Call:
@@ -61,5 +65,15 @@ def cancel(body: object) -> Call:
     """Cancel, or ask to."""
     return Call(
         "cancel",
-        lambda order, at: rules.cancel(order, read_body(CancelRequest, body), at=at),
+        lambda order, at: cancelling.cancel(
+            order, read_body(CancelRequest, body), at=at
+        ),
+    )
+
+
+def deny_cancellation(body: object) -> Call:
+    """Refuse a cancellation that somebody asked for."""
+    return Call(
+        "deny-cancellation",
+        lambda order, at: cancelling.deny(order, read_body(Denial, body), at=at),
     )

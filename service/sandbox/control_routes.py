@@ -6,12 +6,15 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.sandbox import calls
 from service.sandbox.answers import answer, json_body
 from service.sandbox.bodies import read_body
 from service.sandbox.clock import moment
+from service.sandbox.endpoint import Endpoint
 from service.sandbox.invention import Wish
-from service.sandbox.oms import Oms
+from service.sandbox.oms import Caller, Oms
 from service.sandbox.orders import Order, Package
+from service.sandbox.shapes import JsonObject
 from service.sandbox.state import LedgerEntry
 
 _LARGEST_PAGE = 10_000
@@ -24,8 +27,21 @@ class _Placement(Wish):
 class _Page(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Annotated[int, Field(ge=0, lt=2**53)] = 0
     limit: Annotated[int, Field(ge=1, le=_LARGEST_PAGE)] = 1000
+
+
+class _Filter(BaseModel):
+    account: str | None = None
+
+
+class _NewSeller(BaseModel):
+    """Who takes over a sale whose seller cancelled."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: str | None = None
+    seller: Annotated[str, Field(min_length=1)]
 
 
 class ControlRoutes:
@@ -34,12 +50,83 @@ class ControlRoutes:
     def __init__(self, oms: Oms) -> None:
         self._oms = oms
 
-    def routes(self) -> list[web.RouteDef]:
+    def endpoints(self) -> list[Endpoint]:
         return [
-            web.get("/sandbox/health", self._health),
-            web.get("/sandbox/ledger", self._ledger),
-            web.get("/sandbox/orders", self._orders),
-            web.post("/sandbox/orders", self._place),
+            Endpoint(
+                method="GET",
+                path="/sandbox/health",
+                handler=self._health,
+                summary="Get health",
+                tag="Sandbox",
+                rule="That it runs.",
+                answer=JsonObject,
+            ),
+            Endpoint(
+                method="GET",
+                path="/sandbox/ledger",
+                handler=self._ledger,
+                summary="Read ledger",
+                tag="Sandbox",
+                rule="Everything that happened, numbered: by whom, and with which outcome.",
+                query=_Page,
+                answer=JsonObject,
+            ),
+            Endpoint(
+                method="GET",
+                path="/sandbox/orders",
+                handler=self._orders,
+                summary="Read the truth",
+                tag="Sandbox",
+                rule="Every order as it is, oldest first.",
+                query=_Filter,
+                answer=JsonObject,
+            ),
+            Endpoint(
+                method="POST",
+                path="/sandbox/orders",
+                handler=self._place,
+                summary="Place order",
+                tag="Sandbox",
+                rule="As the wish says.",
+                body=_Placement,
+                answer=JsonObject,
+                status=HTTPStatus.CREATED,
+            ),
+            Endpoint(
+                method="POST",
+                path="/sandbox/orders/{orderId}/advance",
+                handler=self._step,
+                summary="Advance order",
+                tag="Sandbox",
+                rule="Takes the next step that the order would take by itself, now.",
+                query=_Filter,
+                answer=JsonObject,
+                errors=(404,),
+            ),
+            Endpoint(
+                method="POST",
+                path="/sandbox/orders/{orderId}/change-seller",
+                handler=self._change_seller,
+                summary="Change seller",
+                tag="Sandbox",
+                rule="A sale in `window-to-change-seller` gets another seller's order.",
+                body=_NewSeller,
+                answer=JsonObject,
+                status=HTTPStatus.CREATED,
+                errors=(404,),
+            ),
+            Endpoint(
+                method="POST",
+                path="/sandbox/orders/{orderId}/replace",
+                handler=self._replace,
+                summary="Replace order",
+                tag="Sandbox",
+                rule="The shopper takes a new order instead; the old one is `replaced`.",
+                query=_Filter,
+                answer=JsonObject,
+                status=HTTPStatus.CREATED,
+                errors=(404,),
+            ),
         ]
 
     async def _health(self, request: web.Request) -> web.Response:
@@ -65,6 +152,29 @@ class ControlRoutes:
         order = self._oms.place_order(placement.account, placement)
         return answer(_truth(order), status=HTTPStatus.CREATED)
 
+    async def _step(self, request: web.Request) -> web.Response:
+        """Advance an order."""
+        account = self._oms.known_account(request.query.get("account"))
+        return answer(_truth(self._oms.step(account, request.match_info["orderId"])))
+
+    async def _change_seller(self, request: web.Request) -> web.Response:
+        """Change an order's seller."""
+        body = read_body(_NewSeller, await json_body(request))
+        account = self._oms.known_account(body.account)
+        order_id = request.match_info["orderId"]
+        order = self._oms.change_seller(account, order_id, body.seller)
+        return answer(_truth(order), status=HTTPStatus.CREATED)
+
+    async def _replace(self, request: web.Request) -> web.Response:
+        """Replace an order by a new one."""
+        account = self._oms.known_account(request.query.get("account"))
+        order_id = request.match_info["orderId"]
+        caller = Caller(account=account, name="shopper")
+        self._oms.carry_out(caller, order_id, calls.REPLACE)
+        old = self._oms.order(account, order_id)
+        new = self._oms.order(account, old.replaced_by or order_id)
+        return answer(_truth(new), status=HTTPStatus.CREATED)
+
 
 def _entry(entry: LedgerEntry) -> dict[str, object]:
     return {
@@ -85,14 +195,36 @@ def _truth(order: Order) -> dict[str, object]:
         "account": order.account,
         "orderId": order.order_id,
         "sequence": order.sequence,
-        "status": order.status,
+        "group": order.group,
+        "flow": order.flow,
+        "origin": order.origin,
+        "twin": order.twin,
+        "replaces": order.replaces,
+        "replacedBy": order.replaced_by,
+        "status": order.status or None,
+        "isInError": order.in_error,
         "since": moment(order.entered_at),
         "createdAt": moment(order.created_at),
+        "nextMoveAt": moment(order.alarms.get("move")),
         "value": order.value,
         "invoicedValue": order.invoiced_value,
+        "returnedValue": order.returned_value,
+        "courier": _courier(order),
+        "sellers": sorted({item.seller for item in order.items}),
         "channels": sorted({item.logistics.channel for item in order.items}),
         "packages": [_package(package) for package in order.packages],
     }
+
+
+def _courier(order: Order) -> str:
+    """Say how far the packages of *order* are that were sold."""
+    sold = [package for package in order.packages if package.type == "Output"]
+    if not any(package.courier_status for package in sold):
+        return "pending"
+    if order.invoiced_value < order.value:
+        return "in-transit"
+    arrived = [p.courier_status is not None and p.courier_status.finished for p in sold]
+    return "delivered" if all(arrived) else "in-transit"
 
 
 def _package(package: Package) -> dict[str, object]:

@@ -88,8 +88,9 @@ class Desk(Protocol):
 class OmsDesk(Desk):
     """Carries everything out in the sandbox's own OMS."""
 
-    def __init__(self, oms: Oms) -> None:
+    def __init__(self, oms: Oms, *, name: str = "merchant") -> None:
         self._oms = oms
+        self._name = name
 
     @override
     async def issue_invoice(self, order: OrderRef, invoice: Invoice) -> None:
@@ -134,7 +135,7 @@ class OmsDesk(Desk):
         self._carry_out(order, calls.report_tracking(update.invoice_number, body))
 
     def _carry_out(self, order: OrderRef, call: calls.Call) -> None:
-        caller = Caller(account=order.account, name="merchant")
+        caller = Caller(account=order.account, name=self._name)
         self._oms.carry_out(caller, order.order_id, call)
 
 

@@ -4,65 +4,76 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from service.sandbox import rules
+from service.sandbox import cancelling
+from service.sandbox.change_attachment import changes_attachment
+from service.sandbox.change_rules import changeable
 from service.sandbox.clock import moment
+from service.sandbox.descriptions import describe
 from service.sandbox.document_delivery import packages, shipping_data
+from service.sandbox.document_extras import affiliate_of, extras
+from service.sandbox.document_flaws import with_flaws
+from service.sandbox.document_items import items_of, metadata
+from service.sandbox.document_payment import money
 from service.sandbox.invention import SELLERS
-from service.sandbox.orders import Item, Order
+from service.sandbox.orders import CancellationRequest, Flow, Order
 
-_DESCRIPTIONS: Final[Mapping[str, str]] = MappingProxyType(
+_ENDPOINTS: Final[Mapping[Flow, str]] = MappingProxyType(
     {
-        "order-created": "Processando",
-        "on-order-completed": "Processando",
-        "waiting-for-authorization": "Aguardando autorização",
-        "payment-pending": "Pagamento pendente",
-        "approve-payment": "Aprovar pagamento",
-        "payment-approved": "Pagamento aprovado",
-        "authorize-fulfillment": "Autorizar despacho",
-        "window-to-cancel": "Carência para cancelamento",
-        "ready-for-handling": "Pronto para o manuseio",
-        "start-handling": "Iniciar manuseio",
-        "handling": "Preparando entrega",
-        "invoice": "Verificando fatura",
-        "invoice-after-cancellation-deny": "Fatura pós-cancelamento negado",
-        "invoiced": "Faturado",
-        "cancellation-requested": "Cancelamento solicitado",
-        "cancel": "Cancelar",
-        "canceled": "Cancelado",
+        "complete": "",
+        "marketplace": "",
+        "seller": "https://marketplace.example.com/api",
+        "chain": "https://marketplace.example.com/api",
     }
 )
 
 
 def order_document(order: Order) -> dict[str, object]:
-    """Return *order* as Get order does, personal data included."""
+    """Return *order* as Get order does, personal data and known flaws included."""
+    return with_flaws(_sound(order), order)
+
+
+def marketplace_order_id(order: Order) -> str:
+    """Return what the marketplace's side calls the sale."""
+    if order.marketplace_order_id is not None:
+        return order.marketplace_order_id
+    if order.flow == "seller" and order.twin is not None:
+        return order.twin
+    return order.order_id
+
+
+def seller_order_id(order: Order) -> str:
+    """Return what the seller's side calls the sale."""
+    if order.flow != "seller" and order.twin is not None:
+        return order.twin
+    return order.order_id
+
+
+def _sound(order: Order) -> dict[str, object]:
     return {
         **_identity(order),
         **_workflow(order),
-        **_money(order),
+        **money(order),
         **_person(order),
-        "items": [_item(order, index, item) for index, item in enumerate(order.items)],
+        "items": items_of(order),
         "sellers": _sellers(order),
         "shippingData": shipping_data(order),
         "packageAttachment": {"packages": packages(order)},
         "cancellationData": _cancellation(order),
+        "cancellationRequests": [_request(request) for request in order.requests],
         "cancelReason": order.cancellation.reason if order.cancellation else None,
-        "itemMetadata": {"Items": [_metadata(item) for item in order.items]},
+        "itemMetadata": metadata(order),
         "storePreferencesData": _preferences(),
         "marketplaceItems": [],
         "authorizationPolicyData": [],
-        "changesAttachment": None,
+        "changesAttachment": changes_attachment(order),
         "giftRegistryData": None,
-        "marketingData": None,
         "openTextField": None,
         "invoiceData": None,
         "subscriptionData": None,
         "taxData": None,
-        "customData": None,
-        "callCenterOperatorData": None,
         "commercialConditionData": None,
         "lastMessage": None,
-        "isCheckedIn": False,
-        "checkedInPickupPointId": None,
+        **extras(order),
     }
 
 
@@ -71,11 +82,11 @@ def _identity(order: Order) -> dict[str, object]:
         "orderId": order.order_id,
         "sequence": order.sequence,
         "orderGroup": order.group,
-        "marketplaceOrderId": order.order_id,
-        "marketplaceServicesEndpoint": None,
-        "sellerOrderId": order.order_id,
-        "origin": "Marketplace",
-        "affiliateId": "",
+        "marketplaceOrderId": marketplace_order_id(order),
+        "marketplaceServicesEndpoint": _ENDPOINTS[order.flow],
+        "sellerOrderId": seller_order_id(order),
+        "origin": order.origin,
+        "affiliateId": affiliate_of(order),
         "salesChannel": "1",
         "merchantName": None,
         "hostname": order.account,
@@ -90,61 +101,16 @@ def _identity(order: Order) -> dict[str, object]:
 
 def _workflow(order: Order) -> dict[str, object]:
     return {
-        "status": order.status,
-        "statusDescription": _DESCRIPTIONS.get(order.status, order.status),
-        "workflowIsInError": False,
+        "status": order.status or None,
+        "statusDescription": describe(order.status),
+        "workflowIsInError": order.in_error,
         "isCompleted": order.authorized_at is not None,
-        "allowCancellation": rules.cancellable(order),
-        "allowEdition": order.status in {"payment-approved", "handling"},
+        "allowCancellation": cancelling.cancellable(order),
+        "allowEdition": changeable(order),
         "creationDate": moment(order.created_at),
         "lastChange": moment(order.changed_at),
         "authorizedDate": moment(order.authorized_at),
         "invoicedDate": moment(order.invoiced_at),
-    }
-
-
-def _money(order: Order) -> dict[str, object]:
-    return {
-        "value": order.value,
-        "roundingError": 0,
-        "totals": [
-            {"id": "Items", "name": "Total dos Itens", "value": order.items_value},
-            {
-                "id": "Discounts",
-                "name": "Total dos Descontos",
-                "value": -order.discount,
-            },
-            {"id": "Shipping", "name": "Total do Frete", "value": order.shipping_value},
-            {"id": "Tax", "name": "Total da Taxa", "value": 0},
-        ],
-        "paymentData": {
-            "giftCards": [],
-            "transactions": [
-                {
-                    "isActive": True,
-                    "transactionId": f"transaction-{order.sequence}",
-                    "merchantName": order.account.upper(),
-                    "payments": [_payment(order)],
-                }
-            ],
-        },
-    }
-
-
-def _payment(order: Order) -> dict[str, object]:
-    return {
-        "id": f"payment-{order.sequence}",
-        "paymentSystem": "4",
-        "paymentSystemName": "Mastercard",
-        "group": "creditCard",
-        "value": order.value,
-        "referenceValue": order.value,
-        "installments": 1,
-        "cardHolder": f"{order.shopper.first_name} {order.shopper.last_name}",
-        "firstDigits": "000000",
-        "lastDigits": "0000",
-        "tid": f"tid-{order.sequence}",
-        "connectorResponses": {},
     }
 
 
@@ -174,47 +140,13 @@ def _person(order: Order) -> dict[str, object]:
     }
 
 
-def _item(order: Order, index: int, item: Item) -> dict[str, object]:
-    return {
-        "uniqueId": f"{order.sequence}-{index}",
-        "id": item.sku,
-        "productId": item.product_id,
-        "ean": None,
-        "refId": f"REF-{item.sku}",
-        "sellerSku": item.sku,
-        "name": item.name,
-        "quantity": item.quantity,
-        "seller": item.seller,
-        "price": item.list_price,
-        "listPrice": item.list_price,
-        "sellingPrice": item.price,
-        "tax": 0,
-        "measurementUnit": "un",
-        "unitMultiplier": 1,
-        "isGift": False,
-        "detailUrl": f"/produto-{item.product_id}/p",
-        "imageUrl": f"https://images.example.com/{item.product_id}.png",
-        "priceDefinition": {
-            "sellingPrices": [{"value": item.price, "quantity": item.quantity}],
-            "calculatedSellingPrice": item.price,
-            "total": item.price * item.quantity,
-        },
-        "additionalInfo": {"brandName": "Sandbox", "brandId": "1"},
-        "attachments": [],
-        "bundleItems": [],
-        "components": [],
-        "priceTags": [],
-        "parentItemIndex": None,
-    }
-
-
 def _sellers(order: Order) -> Sequence[dict[str, object]]:
     return [
         {
             "id": seller,
-            "name": SELLERS[seller],
+            "name": SELLERS.get(seller, seller),
             "logo": None,
-            "fulfillmentEndpoint": None,
+            "fulfillmentEndpoint": "",
         }
         for seller in dict.fromkeys(item.seller for item in order.items)
     ]
@@ -226,7 +158,7 @@ def _cancellation(order: Order) -> dict[str, object] | None:
         return None
     return {
         "RequestedByUser": cancellation.by == "shopper",
-        "RequestedBySystem": False,
+        "RequestedBySystem": cancellation.by == "system",
         "RequestedBySellerNotification": cancellation.by == "merchant",
         "RequestedByPaymentNotification": cancellation.by == "payment",
         "Reason": cancellation.reason,
@@ -234,18 +166,15 @@ def _cancellation(order: Order) -> dict[str, object] | None:
     }
 
 
-def _metadata(item: Item) -> dict[str, object]:
+def _request(request: CancellationRequest) -> dict[str, object]:
     return {
-        "Id": item.sku,
-        "Seller": item.seller,
-        "Name": item.name,
-        "SkuName": item.name,
-        "ProductId": item.product_id,
-        "RefId": f"REF-{item.sku}",
-        "Ean": None,
-        "ImageUrl": f"https://images.example.com/{item.product_id}.png",
-        "DetailUrl": f"/produto-{item.product_id}/p",
-        "AssemblyOptions": [],
+        "id": request.request_id,
+        "reason": request.reason,
+        "cancellationRequestDate": moment(request.at),
+        "requestedByUser": request.by == "shopper",
+        "deniedBySeller": request.denied_at is not None,
+        "deniedBySellerReason": request.deny_reason,
+        "cancellationRequestDenyDate": moment(request.denied_at),
     }
 
 

@@ -47,7 +47,7 @@ def _address(place: Place, *, kind: str, receiver: str | None) -> dict[str, obje
         "street": place.street,
         "number": place.number,
         "neighborhood": place.neighborhood,
-        "complement": None,
+        "complement": "",
         "reference": None,
         "geoCoordinates": [place.longitude, place.latitude],
     }
@@ -99,7 +99,15 @@ def _logistics(order: Order, index: int, item: Item) -> dict[str, object]:
         "selectedDeliveryChannel": logistics.channel,
         "addressId": point.point_id if point else order.shopper.home.address_id,
         "deliveryCompany": logistics.courier,
-        "slas": [{**terms, "id": logistics.sla, "name": logistics.sla}],
+        "slas": [
+            {
+                **terms,
+                "id": logistics.sla,
+                "name": logistics.sla,
+                "pickupPointId": point.point_id if point else "",
+                "pickupDistance": 0.0,
+            }
+        ],
         "shipsTo": ["BRA"],
         "deliveryIds": [
             {
@@ -125,7 +133,7 @@ def _package(package: Package) -> dict[str, object]:
         "invoiceValue": package.invoice_value,
         "invoiceKey": package.invoice_key,
         "invoiceUrl": package.invoice_url,
-        "embeddedInvoice": package.embedded_invoice,
+        "embeddedInvoice": package.embedded_invoice or "",
         "issuanceDate": moment(package.issued_at),
         "courier": package.courier,
         "trackingNumber": package.tracking_number,
@@ -156,7 +164,7 @@ def _courier_status(package: Package) -> dict[str, object] | None:
     return {
         "status": "ok",
         "finished": status.finished,
-        "deliveredDate": moment(status.delivered_at),
+        "deliveredDate": moment(status.delivered_at) or "",
         "data": [
             {
                 "lastChange": moment(checkpoint.at),

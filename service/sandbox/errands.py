@@ -168,7 +168,8 @@ def plan_errands(order: Order, *, rng: Random) -> list[Errand]:
         bills.append(part.bill(carriage if at_once else None))
         if not at_once:
             dispatches.append(Dispatch(invoice_number=part.number, carriage=carriage))
-        ways.append(_way(part, home=order.shopper.home, rng=rng))
+        seen = _seen(order, part.number)
+        ways.append(_way(part, seen=seen, home=order.shopper.home, rng=rng))
     reports = [report for step in zip_longest(*ways) for report in step if report]
     return [
         *(Errand(rng.uniform(2, 4), bill) for bill in bills),
@@ -179,7 +180,7 @@ def plan_errands(order: Order, *, rng: Random) -> list[Errand]:
 
 def _parts(order: Order, *, rng: Random) -> Sequence[_Part]:
     # Named after the order, so that the same invoice can be handed in again.
-    number = f"NF{order.group}"
+    number = f"NF{order.order_id.removeprefix('00-').removesuffix('-01')}"
     groups = _groups(order, rng=rng)
     if len(groups) == 1:
         return [_Part(number=number, value=order.value, items=order.items)]
@@ -203,7 +204,23 @@ def _groups(order: Order, *, rng: Random) -> Sequence[tuple[Item, ...]]:
     return [items[:1], items[1:]]
 
 
-def _way(part: _Part, *, home: Place, rng: Random) -> list[Report]:
+def _seen(order: Order, invoice_number: str) -> list[Sighting]:
+    package = order.package(invoice_number)
+    status = package.courier_status if package else None
+    return [
+        Sighting(
+            city=checkpoint.city,
+            state=checkpoint.state,
+            description=checkpoint.description,
+            at=checkpoint.at,
+        )
+        for checkpoint in (status.checkpoints if status else ())
+    ]
+
+
+def _way(
+    part: _Part, *, seen: list[Sighting], home: Place, rng: Random
+) -> list[Report]:
     point = part.items[0].logistics.pickup_point
     last_mile, ends = (_AT_THE_SHOP, _PICKED_UP) if point else (_LAST_MILE, _DELIVERED)
     words = [
@@ -211,7 +228,7 @@ def _way(part: _Part, *, home: Place, rng: Random) -> list[Report]:
         rng.choice(last_mile),
         rng.choice(ends),
     ]
-    track = _Track(invoice_number=part.number)
+    track = _Track(invoice_number=part.number, sightings=seen)
     return [
         Report(
             track=track,

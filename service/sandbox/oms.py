@@ -1,47 +1,26 @@
 """The OMS itself: orders come in, go their way and are handled; no network here."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
-from typing import Final
 
 from service.sandbox import flow
 from service.sandbox.arrivals import Arrivals
 from service.sandbox.calls import Call
 from service.sandbox.clock import Clock
-from service.sandbox.invention import Wish, invent_order
-from service.sandbox.orders import Cancellation, Canceller, Order
-from service.sandbox.refusals import OrderUnknownError, RefusedError
-from service.sandbox.state import LedgerEntry, State
+from service.sandbox.faults import Faults, NoFaults
+from service.sandbox.invention import Wish
+from service.sandbox.mishaps import Mishaps
+from service.sandbox.oms_keeping import OmsKeeping
+from service.sandbox.orders import Order
+from service.sandbox.purchase import invent_purchase, new_seller_order, paid_unasked
+from service.sandbox.refusals import NotAllowedError, OrderUnknownError, RefusedError
+from service.sandbox.state import Alarm, LedgerEntry, State
+from service.sandbox.workflow import Caller, StatusChange, Workflow
 
-_REASONS: Final[Mapping[Canceller, str]] = {
-    "shopper": "Desisti da compra",
-    "payment": "Pagamento negado",
-    "merchant": "",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who does something, for which account, and in which trace."""
-
-    account: str
-    name: str
-    trace_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusChange:
-    """An order came into a status: what feed and hook tell."""
-
-    account: str
-    order_id: str
-    domain: str
-    state: str
-    last_state: str
-    at: datetime
+__all__ = ["Caller", "Oms", "Receipt", "StatusChange"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,52 +48,96 @@ class Oms:
         clock: Clock,
         speed: float = 1.0,
         orders_per_minute: float = 0.0,
+        faults: Faults | None = None,
+        seller_window: Callable[[str], timedelta] = flow.two_days,
     ) -> None:
-        self._accounts = tuple(accounts)
-        self._seed = seed
-        self._clock = clock
+        self.clock = clock
+        self.accounts = tuple(accounts)
+        self.mishaps = Mishaps(faults or NoFaults())
+        self.seed = seed
         self._speed = speed
         self._state = State()
-        self._listeners: list[Callable[[StatusChange], None]] = []
+        self._workflow = Workflow(
+            self._state,
+            self.mishaps,
+            seller_window=seller_window,
+            seed=seed,
+            speed=speed,
+        )
         self._arrivals = Arrivals(
-            self._accounts,
+            self.accounts,
             per_minute=orders_per_minute,
             rng=Random(f"{seed}/arrivals"),
             since=clock.now(),
         )
+        self._kept = OmsKeeping(self._state, self._arrivals)
+
+    @property
+    def kept(self) -> OmsKeeping:
+        """All that has to be kept of it."""
+        return self._kept
 
     def listen(self, listener: Callable[[StatusChange], None]) -> None:
         """Tell *listener* of every change of status from now on."""
-        self._listeners.append(listener)
+        self._workflow.listeners.append(listener)
+
+    def watch(self, watcher: Callable[[Order, datetime], None]) -> None:
+        """Tell *watcher* of every change of an order, of its status or not."""
+        self._workflow.watchers.append(watcher)
 
     def next_due(self) -> datetime | None:
         """Say when something happens without a call."""
-        order = self._state.next_due()
-        moments = (order.due_at if order else None, self._arrivals.next_at)
+        due = self._state.next_due()
+        moments = (due.at if due else None, self._arrivals.next_at)
         return min((at for at in moments if at is not None), default=None)
 
     def advance(self) -> None:
         """Do all that has become due."""
-        now = self._clock.now()
+        now = self.clock.now()
         while (at := self.next_due()) is not None and at <= now:
             if at == self._arrivals.next_at:
-                self._place(self._arrivals.take(), Wish(), at=at)
-            elif (order := self._state.next_due()) is not None:
-                self._move(order, flow.destination(order), at=at)
+                self._invent(self._arrivals.take(), Wish(flow="any"), at=at)
+            elif (due := self._state.next_due()) is not None:
+                self._workflow.happen(due)
+
+    def close_until(self, at: datetime) -> None:
+        """Let no shopper come before *at*."""
+        self._arrivals.close_until(at)
 
     def place_order(
         self, account: str | None = None, wish: Wish | None = None
     ) -> Order:
-        """Place an order; what *wish* leaves open is invented.
+        """Place a purchase, and return the order that *wish* is about.
 
         Raises:
             RefusedError: This sandbox has no such account.
         """
-        account = account or self._accounts[0]
-        if account not in self._accounts:
-            raise RefusedError(f"This sandbox has no account {account}")
+        account = self.known_account(account)
         self.advance()
-        return self._place(account, wish or Wish(), at=self._clock.now())
+        return self._invent(account, wish or Wish(), at=self.clock.now())
+
+    def known_account(self, account: str | None) -> str:
+        """Return *account*, or the first one of this sandbox.
+
+        Raises:
+            RefusedError: This sandbox has no such account.
+        """
+        account = account or self.accounts[0]
+        if account not in self.accounts:
+            raise RefusedError(f"This sandbox has no account {account}")
+        return account
+
+    def take_in(
+        self, caller: Caller, make: Callable[[int, datetime], Sequence[Order]]
+    ) -> Sequence[Order]:
+        """Take in what *make* makes of the account's next number; `begin` starts it."""
+        self.advance()
+        at = self.clock.now()
+        orders = make(self._state.count(caller.account), at)
+        self._workflow.place(orders, caller, at=at)
+        for order in orders:
+            self._workflow.touch(order, at=at)
+        return orders
 
     def order(self, account: str, reference: str) -> Order:
         """Return an order, by its id or `seq…` number, as it stands now.
@@ -133,6 +156,11 @@ class Oms:
         self.advance()
         return self._state.orders(account)
 
+    def group(self, account: str, group: str) -> list[Order]:
+        """Return all orders of one purchase, in the order they were placed."""
+        self.advance()
+        return self._state.group(account, group)
+
     def ledger(self, *, after: int = 0, limit: int | None = None) -> list[LedgerEntry]:
         """Return what happened after entry number *after*, at most *limit* entries."""
         self.advance()
@@ -144,104 +172,82 @@ class Oms:
         Raises:
             RefusedError: Nothing was changed; its class says why.
         """
-        at = self._clock.now()
+        at = self.clock.now()
         try:
             order = self.order(caller.account, order_id)
-            effect = call.apply(order, at)
-        except RefusedError as refusal:
-            reason = {"code": refusal.code, "reason": str(refusal)}
-            self._record(caller, order_id, call.kind, reason, at=at, outcome="refused")
+        except OrderUnknownError as refusal:
+            self._workflow.refuse(caller, order_id, call, refusal, at=at)
             raise
-        number = self._record(
-            caller, order_id, call.kind, effect.detail, at=at, outcome=effect.outcome
-        )
-        if effect.to is not None:
-            self._move(order, effect.to, at=at)
+        number = self._workflow.carry_out(caller, order, call, at=at)
         return Receipt(
             order_id=order.order_id,
             at=at,
-            receipt=hashlib.sha256(f"{self._seed}/{number}".encode()).hexdigest()[:32],
+            receipt=hashlib.sha256(f"{self.seed}/{number}".encode()).hexdigest()[:32],
         )
 
-    def _place(self, account: str, wish: Wish, *, at: datetime) -> Order:
-        order = invent_order(
+    def begin(self, orders: Sequence[Order]) -> None:
+        """Let the incomplete ones among *orders* start on their way."""
+        waiting = [order for order in orders if order.is_incomplete]
+        self._workflow.begin(waiting, at=self.clock.now())
+
+    def change_seller(self, account: str, order_id: str, seller: str) -> Order:
+        """Give a sale whose seller cancelled to *seller*, and return his order.
+
+        Raises:
+            RefusedError: The sale does not wait for another seller.
+        """
+        sale = self.order(account, order_id)
+        if sale.status != flow.CHANGING_SELLER:
+            raise NotAllowedError(f"An order in {sale.status} keeps its seller")
+        at = self.clock.now()
+        number = self._state.count(account)
+        order = new_seller_order(sale, seller, number=number, at=at)
+        caller = Caller(account=account, name="marketplace")
+        self._workflow.place([order], caller, at=at)
+        self._workflow.begin([order], at=at)
+        self._workflow.move(sale, "waiting-for-authorization", at=at)
+        return order
+
+    def on_alarm(self, alarm: Alarm, call: Call) -> None:
+        """Let the platform itself do *call* when an order's *alarm* is due."""
+        self._workflow.chores[alarm] = call
+
+    def set_alarm(self, order: Order, alarm: Alarm, at: datetime) -> None:
+        """Let *alarm* be due at *at*."""
+        self._state.schedule(order, alarm, at)
+
+    def step(self, account: str, order_id: str) -> Order:
+        """Let an order take its next automatic step now.
+
+        Raises:
+            RefusedError: It waits for somebody.
+        """
+        order = self.order(account, order_id)
+        if "move" not in order.alarms:
+            raise NotAllowedError(
+                f"An order in {order.status or 'no workflow'} waits for somebody"
+            )
+        self._workflow.go_on(order, at=self.clock.now())
+        return order
+
+    def _invent(self, account: str, wish: Wish, *, at: datetime) -> Order:
+        orders = invent_purchase(
             account,
             self._state.count(account),
             wish,
-            seed=self._seed,
+            seed=self.seed,
             speed=self._speed,
             at=at,
         )
-        self._state.add(order)
-        self._record(
-            Caller(account=account, name="shopper"),
-            order.order_id,
-            "placed",
-            {"value": order.value},
-            at=at,
-        )
-        self._enter(order, flow.FIRST, last_state="", at=at)
-        return order
+        self._workflow.place(orders, Caller(account=account, name="shopper"), at=at)
+        if not wish.incomplete:
+            self._workflow.begin(orders, at=at)
+        elif self.mishaps.strikes("KI-345526", orders[0]):
+            self._workflow.begin(paid_unasked(orders), at=at)
+        self._tell_incomplete(orders, at=at)
+        return orders[0]
 
-    def _move(self, order: Order, to: str, *, at: datetime) -> None:
-        if to == flow.CANCEL and order.cancellation is None:
-            by = order.fate.cancelled_by
-            order.cancellation = Cancellation(reason=_REASONS[by], by=by, at=at)
-        elif to == "payment-approved":
-            order.authorized_at = at
-        elif to == "authorize-fulfillment":
-            order.fulfilling = True
-        elif to == "invoiced":
-            order.invoiced_at = at
-        order.moves += 1
-        self._enter(order, to, last_state=order.status, at=at)
-
-    def _enter(
-        self, order: Order, state: str, *, last_state: str, at: datetime
-    ) -> None:
-        order.status, order.entered_at, order.changed_at = state, at, at
-        # Drawn afresh for every move, so that no order's fate hangs on another's.
-        rng = Random(f"{self._seed}/{order.account}/{order.order_id}/{order.moves}")
-        stay = flow.dwell(order, rng=rng, speed=self._speed)
-        self._state.schedule(order, None if stay is None else at + stay)
-        self._record(
-            Caller(account=order.account, name="oms"),
-            order.order_id,
-            "status",
-            {"state": state, "lastState": last_state},
-            at=at,
-        )
-        change = StatusChange(
-            account=order.account,
-            order_id=order.order_id,
-            domain=flow.domain_of(order),
-            state=state,
-            last_state=last_state,
-            at=at,
-        )
-        for listener in self._listeners:
-            listener(change)
-
-    def _record(
-        self,
-        caller: Caller,
-        order_id: str,
-        kind: str,
-        detail: Mapping[str, object],
-        *,
-        at: datetime,
-        outcome: str = "done",
-    ) -> int:
-        entry = LedgerEntry(
-            number=self._state.recorded + 1,
-            at=at,
-            account=caller.account,
-            order_id=order_id,
-            kind=kind,
-            by=caller.name,
-            outcome=outcome,
-            detail=detail,
-            trace_id=caller.trace_id,
-        )
-        self._state.record(entry)
-        return entry.number
+    def _tell_incomplete(self, orders: Sequence[Order], *, at: datetime) -> None:
+        for order in orders:
+            if order.is_incomplete:
+                self._workflow.touch(order, at=at)

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Final
 
-from service.sandbox.orders import PickupPoint, Place, Shopper
+from service.sandbox.orders import Operator, PickupPoint, Place, Shopper
 
 _FIRST_NAMES: Final = (
     "Ana", "Bruno", "Carla", "Diego", "Elisa", "Fábio", "Gabriela", "Heitor", "Iara",
@@ -55,4 +55,14 @@ def invent_shopper(number: int, *, rng: Random) -> Shopper:
         phone=f"+5500{900_000_000 + number}",
         document=f"{number:011d}",
         home=_place(f"home-{number}", rng=rng),
+    )
+
+
+def invent_operator(name: str) -> Operator:
+    """Invent what else is known of the operator *name*."""
+    words = name.casefold().split()
+    return Operator(
+        operator_id="-".join(words),
+        name=name,
+        email=f"{'.'.join(words)}@callcenter.example.com",
     )

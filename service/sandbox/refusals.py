@@ -31,8 +31,20 @@ class NotAllowedError(RefusedError):
     """The order's status does not allow this."""
 
 
+class WorkflowBrokenError(RefusedError):
+    """The order's workflow broke down; only VTEX's support can mend it."""
+
+
 class InvoiceUnknownError(RefusedError):
     """The order has no invoice with this number."""
+
+
+class PaymentUnknownError(RefusedError):
+    """The order has no payment with this id."""
+
+
+class RecordUnknownError(RefusedError):
+    """VTEX DO has no note or task with this id."""
 
 
 class InvoiceUnusableError(RefusedError):
@@ -49,8 +61,32 @@ class InvalidBodyError(RefusedError):
         self.faults = dict(faults)
 
 
+class CartUnknownError(RefusedError):
+    """This account has no such cart."""
+
+    code = "ORD002"
+
+
+class CartEmptyError(RefusedError):
+    """Nothing is bought with an empty cart."""
+
+    code = "ORD005"
+
+
 class FeedUnknownError(RefusedError):
     """This appKey has no feed; configure one."""
+
+
+class HookUnknownError(RefusedError):
+    """This appKey has no hook; configure one."""
+
+
+class FaultUnknownError(RefusedError):
+    """There is no fault of this number; see GET /sandbox/faults."""
+
+
+class ExpressionError(RefusedError):
+    """The expression is not JSONata, or fails on the document."""
 
 
 class MixedFilterError(RefusedError):

@@ -5,16 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
-from service.sandbox import flow
 from service.sandbox.bodies import (
-    CancelRequest,
     InvoiceLine,
     InvoiceNotice,
     TrackingNumber,
     TrackingUpdate,
 )
+from service.sandbox.flow import ASKED, DECIDING, PICKED
 from service.sandbox.orders import (
-    Cancellation,
     Checkpoint,
     CourierStatus,
     Order,
@@ -28,27 +26,22 @@ from service.sandbox.refusals import (
     NotReadyForHandlingError,
 )
 
-_CANCEL_ON_REQUEST: Final = frozenset({"ready-for-handling", "handling"})
-_CANCEL_AT_ONCE: Final = frozenset(
-    {
-        "on-order-completed",
-        "waiting-for-authorization",
-        "payment-pending",
-        "approve-payment",
-        "payment-approved",
-        "authorize-fulfillment",
-        "window-to-cancel",
-        "cancellation-requested",
-    }
-)
 _INVOICING: Final[Mapping[str, str | None]] = {
     "ready-for-handling": "invoice",
+    "waiting-for-fulfillment": "invoice",
     "handling": "invoice",
+    PICKED: "invoice",
     # A second part may arrive while the first is still being verified.
     "invoice": None,
     # Sending the invoice is how a seller refuses to cancel.
-    "cancellation-requested": "invoice-after-cancellation-deny",
+    ASKED: "invoice-after-cancellation-deny",
 }
+_INVOICED_FROM_OUTSIDE: Final[Mapping[str, str | None]] = {
+    "payment-approved": "invoice",
+    "invoice": None,
+    DECIDING: "invoice",
+}
+"""Where the seller has no account, the marketplace's order takes its invoices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +74,37 @@ def invoice(order: Order, notice: InvoiceNotice, *, at: datetime) -> Effect:
     to = None
     if notice.type == "Output":
         to = _sell(order, notice)
-    elif order.returned_value + notice.invoice_value > order.invoiced_value:
-        raise NotAllowedError("More would be returned than was invoiced")
+    else:
+        _take_back(order, notice)
     order.packages.append(_package(order, notice))
     order.changed_at = at
     return Effect(to=to, detail=detail)
 
 
 def _sell(order: Order, notice: InvoiceNotice) -> str | None:
-    if order.status not in _INVOICING:
+    require_fulfilling(order)
+    ways = _INVOICED_FROM_OUTSIDE if order.has_external_seller else _INVOICING
+    if order.status not in ways:
         raise NotAllowedError(f"An order in {order.status} cannot be invoiced")
+    if notice.items and "KI-784171" in order.flaws:
+        raise NotAllowedError("A changed order cannot be invoiced by its items")
     if order.invoiced_value + notice.invoice_value > order.value:
         raise NotAllowedError("The invoices would be worth more than the order")
-    return _INVOICING[order.status]
+    return ways[order.status]
+
+
+def _take_back(order: Order, notice: InvoiceNotice) -> None:
+    require_fulfilling(order)
+    if order.status != "invoiced":
+        raise NotAllowedError("Nothing is returned before all of it is invoiced")
+    if order.returned_value + notice.invoice_value > order.invoiced_value:
+        raise NotAllowedError("More would be returned than was invoiced")
+
+
+def require_fulfilling(order: Order) -> None:
+    """Refuse what the marketplace's order only learns from the seller's one."""
+    if order.flow in {"marketplace", "chain"} and not order.has_external_seller:
+        raise NotAllowedError(f"Send it to the seller's order {order.twin}")
 
 
 def _package(order: Order, notice: InvoiceNotice) -> Package:
@@ -117,7 +128,7 @@ def _packed(order: Order, lines: Sequence[InvoiceLine]) -> Iterator[PackageItem]
     for line in lines:
         left = line.quantity
         for index, item in enumerate(order.items):
-            if item.sku == line.id and left > 0:
+            if item.sku == line.id and item.packable and left > 0:
                 taken = min(left, item.quantity)
                 left -= taken
                 yield PackageItem(
@@ -180,6 +191,7 @@ def report_tracking(
 
 
 def _invoiced(order: Order, invoice_number: str) -> Package:
+    require_fulfilling(order)
     if " " in invoice_number:
         raise InvoiceUnusableError
     package = order.package(invoice_number)
@@ -187,27 +199,3 @@ def _invoiced(order: Order, invoice_number: str) -> Package:
     if package is None or "/" in invoice_number or "#" in invoice_number:
         raise InvoiceUnknownError(f"The order has no invoice {invoice_number}")
     return package
-
-
-def cancellable(order: Order) -> bool:
-    """Say whether a cancel call would be heard."""
-    return order.invoiced_value == 0 and (
-        order.status in _CANCEL_AT_ONCE or order.status in _CANCEL_ON_REQUEST
-    )
-
-
-def cancel(order: Order, request: CancelRequest, *, at: datetime) -> Effect:
-    """Cancel *order*; while its seller handles it, the first call only asks."""
-    detail = {"requestedByUser": request.requested_by_user}
-    if order.invoiced_value:
-        raise NotAllowedError("An order with an invoice cannot be cancelled")
-    if order.status in _CANCEL_ON_REQUEST:
-        return Effect(to="cancellation-requested", detail=detail)
-    if order.status not in _CANCEL_AT_ONCE:
-        raise NotAllowedError(f"An order in {order.status} cannot be cancelled")
-    order.cancellation = Cancellation(
-        reason=request.reason,
-        by="shopper" if request.requested_by_user else "merchant",
-        at=at,
-    )
-    return Effect(to=flow.CANCEL, detail=detail)

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -12,16 +12,17 @@ from aiohttp import web
 
 from service.clock import SystemClock
 from service.errors import InvalidSettingsError, UnavailableError
-from service.sandbox.accounts import SANDBOX_STORE, Credentials, Keyring, guard
+from service.sandbox.accounts import SANDBOX_STORE, Credentials, guard
 from service.sandbox.answers import wording
-from service.sandbox.clock import Clock, ManualClock
-from service.sandbox.control_routes import ControlRoutes
+from service.sandbox.assembly import Assembly, assemble
+from service.sandbox.clock import Clock, ManualClock, ScaledClock
 from service.sandbox.desk import Desk, OmsDesk
-from service.sandbox.feed import Feeds
-from service.sandbox.feed_routes import FeedRoutes
+from service.sandbox.fault_book import FaultBook
+from service.sandbox.fault_http import faulty
+from service.sandbox.index import LAG
+from service.sandbox.keeper import MEMORY, Keeper, keeping, kept_in
 from service.sandbox.merchant import Merchant
 from service.sandbox.oms import Oms
-from service.sandbox.orders_routes import OrdersRoutes
 from service.sandbox.service_desk import ServiceDesk
 from service.sandbox.world import World
 
@@ -38,6 +39,7 @@ class Sandbox:
     oms: Oms
     clock: Clock
     world: World
+    faults: FaultBook
 
     async def advance(self, seconds: float) -> None:
         """Move the manual clock it was started with, and everything with it."""
@@ -46,14 +48,13 @@ class Sandbox:
         await self.world.advance(self.clock, seconds)
 
 
-def application(
-    oms: Oms, feeds: Feeds, keyring: Keyring, *, clock: Clock
-) -> web.Application:
-    """Serve the Orders API, and the sandbox's own routes, from *oms*."""
-    app = web.Application(middlewares=[wording, guard(keyring)])
-    app.add_routes(OrdersRoutes(oms).routes())
-    app.add_routes(FeedRoutes(oms, feeds, clock=clock).routes())
-    app.add_routes(ControlRoutes(oms).routes())
+def application(made: Assembly, keeper: Keeper) -> web.Application:
+    """Serve the operations of all parts."""
+    endpoints = made.endpoints()
+    faults = faulty(endpoints, made.faults, clock=made.clock)
+    manners = [wording, keeping(keeper), guard(made.keyring), faults]
+    app = web.Application(middlewares=manners)
+    app.add_routes([endpoint.route() for endpoint in endpoints])
     return app
 
 
@@ -63,40 +64,49 @@ async def sandbox(
     seed: int,
     orders_per_minute: float,
     speed: float = 1.0,
+    time_scale: float = 1.0,
     desk: str = "self",
     api_key: str | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
     credentials: Sequence[Credentials] = (SANDBOX_STORE,),
     clock: Clock | None = None,
+    state: str = MEMORY,
+    index_lag: float = LAG.total_seconds(),
 ) -> AsyncIterator[Sandbox]:
     """Run a sandbox; *port* 0 takes a free one.
 
     *desk* says to whom the merchant turns: `self` (the sandbox's own OMS), the URL of
     an order-tracking service (with *api_key*), or `none` (there is no merchant).
-    A manual *clock* is moved by `Sandbox.advance` alone.
+    A manual *clock* is moved by `Sandbox.advance`, and by POST /sandbox/clock, alone;
+    any other runs *time_scale* times as fast.
+    *state* is where everything is kept: `memory`, or the DSN of a PostgreSQL.
+    Lists of orders are *index_lag* seconds behind the orders.
 
     Raises:
         InvalidSettingsError: Correct the named argument.
-        UnavailableError: The port is taken.
+        UnavailableError: The port is taken, or the database does not answer.
     """
     if speed <= 0 or orders_per_minute < 0:
         raise InvalidSettingsError("speed must be above 0, orders a minute not below")
-    clock = clock or SystemClock()
-    keyring = Keyring(credentials)
-    oms = Oms(
-        accounts=list(dict.fromkeys(known.account for known in credentials)),
+    if time_scale <= 0:
+        raise InvalidSettingsError("time scale must be above 0")
+    if index_lag < 0:
+        raise InvalidSettingsError("index lag must not be below 0")
+    if not isinstance(clock, ManualClock):
+        clock = ScaledClock(clock or SystemClock(), scale=time_scale)
+    made = assemble(
+        credentials,
         seed=seed,
         clock=clock,
         speed=speed,
         orders_per_minute=orders_per_minute,
+        index_lag=index_lag,
     )
-    feeds = Feeds(keyring.account_of, clock=clock, seed=seed)
-    oms.listen(feeds.hear)
+    oms, world = made.oms, made.world
     async with AsyncExitStack() as stack:
-        merchant = None
         if desk != "none":
-            merchant = Merchant(
+            world.merchant = Merchant(
                 oms,
                 await _desk(desk, oms, stack=stack, api_key=api_key),
                 clock=clock,
@@ -104,13 +114,21 @@ async def sandbox(
                 speed=speed,
                 starts_handling=desk == "self",
             )
-        world = World(oms=oms, merchant=merchant)
-        app = application(oms, feeds, keyring, clock=clock)
-        url = await _listen(app, host, port, stack=stack)
+        merchants = [world.merchant] if world.merchant else []
+        kept = kept_in(state, [*made.kept, *merchants])
+        keeper = await stack.enter_async_context(kept)
+        url = await _listen(application(made, keeper), host, port, stack=stack)
+        await _run_beside(keeper.run(), stack=stack)
+        await _run_beside(made.sender.run(), stack=stack)
         if not isinstance(clock, ManualClock):
-            await _run_beside(world, stack=stack)
+            await _run_beside(world.run(clock), stack=stack)
         yield Sandbox(
-            url=url, credentials=credentials, oms=oms, clock=clock, world=world
+            url=url,
+            credentials=credentials,
+            oms=oms,
+            clock=clock,
+            world=world,
+            faults=made.faults,
         )
 
 
@@ -138,13 +156,15 @@ async def _listen(
     return f"http://{host}:{runner.addresses[0][1]}"
 
 
-async def _run_beside(world: World, *, stack: AsyncExitStack) -> None:
+async def _run_beside(
+    work: Coroutine[None, None, None], *, stack: AsyncExitStack
+) -> None:
     group = asyncio.TaskGroup()
     await group.__aenter__()
-    # The group waits for the world, not for whoever uses the sandbox: an exception of
+    # The group waits for the work, not for whoever uses the sandbox: an exception of
     # theirs stays as it is instead of arriving inside an exception group.
     stack.push_async_callback(group.__aexit__, None, None, None)
-    task = group.create_task(world.run())
+    task = group.create_task(work)
     stack.callback(task.cancel)
 
 
@@ -156,8 +176,11 @@ async def run(
     seed: int,
     announce: Callable[[str], None],
     speed: float = 1.0,
+    time_scale: float = 1.0,
     desk: str = "self",
     api_key: str | None = None,
+    state: str = MEMORY,
+    index_lag: float = LAG.total_seconds(),
 ) -> None:
     """Run a sandbox until SIGINT or SIGTERM; *announce* says how to reach it."""
     stop = asyncio.Event()
@@ -168,10 +191,13 @@ async def run(
         seed=seed,
         orders_per_minute=orders_per_minute,
         speed=speed,
+        time_scale=time_scale,
         desk=desk,
         api_key=api_key,
         host=host,
         port=port,
+        state=state,
+        index_lag=index_lag,
     ) as running:
         announce(f"sandbox at {running.url}, seed {seed}")
         for known in running.credentials:

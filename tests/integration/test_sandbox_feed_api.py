@@ -1,5 +1,7 @@
 """Feed v3 of the sandbox over HTTP: configure, read, commit."""
 
+import json
+from base64 import b64decode
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -23,6 +25,8 @@ CONFIG: dict[str, Any] = {
     },
 }
 PATH = "/api/orders/feed"
+OLD_PATH = "/api/oms/pvt/feed/orders/status"
+TEST_PATH = "/api/orders/expressions/jsonata"
 
 
 class Reader:
@@ -108,6 +112,38 @@ class TestConfig:
         assert status == 400
         assert problem["errors"].keys() == {"filter.type"}
 
+    async def test_goes_by_expression(self, reader: Reader) -> None:
+        """A filter by expression is told, and told of changes, as it was given."""
+        wanted = {
+            "type": "FromOrders",
+            "expression": 'status = "payment-approved"',
+            "disableSingleFire": True,
+        }
+        await reader.configure(filter=wanted)
+        order = reader.pay_for_an_order()
+        _, config = await reader.call("GET", f"{PATH}/config")
+
+        assert config["filter"] == wanted
+        assert [item["orderId"] for item in await reader.read()] == [order.order_id]
+
+    async def test_holds_every_status_without_a_filter(self, reader: Reader) -> None:
+        """Who does not say what to tell is told of every change of status."""
+        status, _ = await reader.call(
+            "POST", f"{PATH}/config", {"queue": CONFIG["queue"]}
+        )
+        reader.place_order()
+
+        assert status == 200
+        assert [item["state"] for item in await reader.read()] == ["order-created"]
+
+    async def test_refuses_wrong_expressions(self, reader: Reader) -> None:
+        """An expression with a mistake is 400 when the feed is configured."""
+        wanted = {"type": "FromOrders", "expression": "value >"}
+        status, problem = await reader.configure(filter=wanted)
+
+        assert status == 400
+        assert problem["errors"].keys() == {"filter.expression"}
+
     async def test_does_not_mix_filters(self, reader: Reader) -> None:
         """A filter by status and by expression is 409."""
         mixed = CONFIG["filter"] | {"expression": "true"}
@@ -136,6 +172,20 @@ class TestRead:
         assert (item["state"], item["domain"]) == ("payment-pending", "Marketplace")
         assert item["orderId"] == order.order_id
         assert item["lastChange"].endswith("Z")
+
+    async def test_hands_out_tokens(self, reader: Reader) -> None:
+        """A handle is a JWT that carries what it is a receipt of."""
+        await reader.configure()
+        order = reader.pay_for_an_order()
+        [item] = await reader.read()
+        header, payload, signature = item["handle"].split(".")
+        claims = json.loads(b64decode(payload + "==", altchars=b"-_"))
+
+        assert json.loads(b64decode(header + "==")) == {"alg": "HS256", "typ": "JWT"}
+        assert len(signature) == 43
+        assert claims["OrderId"] == order.order_id
+        assert claims["AppKey"] == SANDBOX_STORE.app_key
+        assert claims["State"] == item["state"]
 
     async def test_tells_what_has_just_become_due(self, reader: Reader) -> None:
         """A change is in the feed from the moment it was due."""
@@ -185,3 +235,87 @@ class TestCommit:
         status, _ = await reader.call("POST", PATH, body)
 
         assert status == 400
+
+    async def test_takes_no_forged_handles(self, reader: Reader) -> None:
+        """A handle that was tampered with commits nothing."""
+        await reader.configure()
+        reader.pay_for_an_order()
+        [item] = await reader.read()
+        forged = item["handle"][:-1] + ("A" if item["handle"][-1] != "A" else "B")
+        status, _ = await reader.call("POST", PATH, {"handles": [forged, "a.b.c", "é"]})
+        reader.clock.advance(240)
+
+        assert status == 200
+        assert len(await reader.read()) == 1
+
+
+class TestOldFeed:
+    async def test_tells_until_it_is_confirmed(self, reader: Reader) -> None:
+        """Every status comes, and again until its token is sent back."""
+        await reader.call("GET", f"{OLD_PATH}?maxLot=1")
+        order = reader.place_order()
+        _, [item] = await reader.call("GET", f"{OLD_PATH}?maxLot=50")
+        reader.clock.advance(0.5)
+        _, hidden = await reader.call("GET", f"{OLD_PATH}?maxLot=50")
+        tokens = [{"commitToken": token} for token in ("nonsense", item["commitToken"])]
+        status, _ = await reader.call("POST", f"{OLD_PATH}/confirm", tokens)
+        reader.clock.advance(240)
+        _, later = await reader.call("GET", f"{OLD_PATH}?maxLot=50")
+
+        assert (item["orderId"], item["status"]) == (order.order_id, "order-created")
+        assert item["commitToken"].startswith("Marketplace##{")
+        assert (status, hidden) == (200, [])
+        assert "order-created" not in {item["status"] for item in later}
+
+    @pytest.mark.parametrize("lot", ["", "0", "101", "x"])
+    async def test_takes_lots_up_to_a_hundred(self, reader: Reader, lot: str) -> None:
+        """Any other lot is 400."""
+        assert (await reader.call("GET", f"{OLD_PATH}?maxLot={lot}"))[0] == 400
+
+    @pytest.mark.parametrize("body", [None, {}, [1], [{"token": "x"}]])
+    async def test_needs_a_list_of_tokens(self, reader: Reader, body: object) -> None:
+        """Anything else is 400."""
+        assert (await reader.call("POST", f"{OLD_PATH}/confirm", body))[0] == 400
+
+
+class TestExpression:
+    @pytest.mark.parametrize(
+        ("expression", "held"),
+        [
+            ('status = "canceled"', True),
+            (r"status = \"canceled\"", True),
+            ("value > 100", False),
+        ],
+    )
+    async def test_is_tried(
+        self, reader: Reader, expression: str, *, held: bool
+    ) -> None:
+        """The answer says whether the document meets it, however often it is escaped."""
+        answers = [
+            await reader.call(
+                "POST", TEST_PATH, {"Expression": expression, "Document": document}
+            )
+            for document in ('{"status": "canceled"}', r"{\"status\": \"canceled\"}")
+        ]
+
+        assert answers == [(200, held)] * 2
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"Expression": "value >"}, "Expression"),
+            ({"Expression": "$number(status)"}, "Expression"),
+            ({"Expression": None}, "Expression"),
+            ({"Document": "{"}, "Document"),
+            ({"Document": {}}, "Document"),
+        ],
+    )
+    async def test_names_what_is_wrong(
+        self, reader: Reader, changes: dict[str, object], field: str
+    ) -> None:
+        """What cannot be tried is 400, with the field's name."""
+        body = {"Expression": "true", "Document": '{"status": "x"}'} | changes
+        status, problem = await reader.call("POST", TEST_PATH, body)
+
+        assert status == 400
+        assert problem["errors"].keys() == {field}

@@ -378,7 +378,13 @@ class TestUnknownRoutes:
 
 class TestSandbox:
     @pytest.mark.parametrize(
-        "wrong", [{"speed": 0}, {"orders_per_minute": -1}, {"desk": "nobody"}]
+        "wrong",
+        [
+            {"speed": 0},
+            {"time_scale": 0},
+            {"orders_per_minute": -1},
+            {"desk": "nobody"},
+        ],
     )
     async def test_refuses_odd_settings(self, wrong: dict[str, Any]) -> None:
         """A sandbox that cannot work is not started."""

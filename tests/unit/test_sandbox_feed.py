@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from service.sandbox.clock import ManualClock
-from service.sandbox.feed import FeedItem, Feeds
+from service.sandbox.feed import Feeds
 from service.sandbox.feed_config import FeedConfig
+from service.sandbox.feed_queue import FeedItem
 from service.sandbox.oms import StatusChange
 from service.sandbox.refusals import (
     FeedUnknownError,
@@ -54,10 +55,10 @@ class Desk:
             )
 
     def read(self, lot: int = 10, key: str = "key-1") -> list[FeedItem]:
-        return self.feeds.queue(key).read(lot, now=self.clock.now())
+        return self.feeds.of(key).read(lot, now=self.clock.now())
 
     def commit(self, *handles: str) -> None:
-        self.feeds.queue("key-1").commit(handles, now=self.clock.now())
+        self.feeds.of("key-1").commit(handles, now=self.clock.now())
 
 
 @pytest.fixture
@@ -209,9 +210,8 @@ class TestWaiting:
         desk.clock.advance(30)
         desk.read(1)
 
-        queue = desk.feeds.queue("key-1")
-        since = desk.clock.now() - timedelta(seconds=30)
-        assert queue.waiting(now=desk.clock.now()) == [since, since]
+        waiting = desk.feeds.of("key-1").queue.waiting(now=desk.clock.now())
+        assert waiting == (2, desk.clock.now() - timedelta(seconds=30))
 
 
 class TestFeedConfig:
@@ -231,7 +231,7 @@ class TestFeedConfig:
 
     def test_takes_statuses_that_do_not_exist(self) -> None:
         """A typing error is not noticed, as at VTEX."""
-        assert config("redy-for-handling").wants("redy-for-handling")
+        assert config("redy-for-handling").filter.status == ("redy-for-handling",)
 
     @pytest.mark.parametrize(
         ("body", "field"),

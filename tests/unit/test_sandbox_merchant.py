@@ -1,6 +1,7 @@
 """The merchant: what it hands in, in which order, and when it lets go."""
 
 from collections import Counter
+from datetime import timedelta
 
 from service.errors import UnavailableError
 from service.sandbox import calls
@@ -16,7 +17,7 @@ from service.sandbox.desk import (
 from service.sandbox.invention import Wish
 from service.sandbox.merchant import Merchant
 from service.sandbox.oms import Caller, Oms
-from service.sandbox.orders import Order
+from service.sandbox.orders import Flow, Order
 from service.sandbox.world import World
 
 ERP = Caller(account="acme", name="erp")
@@ -144,6 +145,36 @@ class TestAlone:
             ]
             assert channels == [{"delivery"}, {"pickup-in-point"}]
 
+    async def test_serves_all_flows(self) -> None:
+        """Sellers' orders are shipped like own ones, and their sales tell of it."""
+        town = Town()
+        kinds: tuple[Flow, ...] = ("complete", "marketplace", "seller", "chain")
+        for kind in kinds:
+            town.oms.place_order("acme", Wish(flow=kind, fate="completed"))
+        await town.advance(300)
+
+        assert Counter(o.flow for o in town.oms.orders() if arrived(o)) == {
+            "complete": 1,
+            "marketplace": 2,
+            "seller": 3,
+            "chain": 1,
+        }
+
+    async def test_plays_the_seller_without_an_account(self) -> None:
+        """He calls back with invoice and tracking to the sale itself."""
+        town = Town(PaperDesk())
+        order = town.oms.place_order(
+            "acme", Wish(external_seller=True, fate="completed")
+        )
+        await town.advance(300)
+
+        calls_made = {
+            e.by for e in town.oms.ledger() if e.kind in {"invoice", "tracking"}
+        }
+        assert order.flow == "marketplace"
+        assert arrived(order)
+        assert calls_made == {"external seller"}
+
     async def test_is_never_refused(self) -> None:
         """Nothing that the merchant does on its own is against a rule."""
         town = Town(orders_per_minute=120)
@@ -170,6 +201,29 @@ class TestAlone:
 
         starts = [e.by for e in town.oms.ledger() if e.kind == "start-handling"]
         assert starts == ["erp"]
+
+    async def test_does_all_in_order_when_the_clock_leaps(self) -> None:
+        """A leap leaves what would be there had the time passed."""
+        leaping, waiting = Town(), Town()
+        for town in (leaping, waiting):
+            town.oms.place_order("acme", Wish(sellers=3, fate="completed"))
+        await leaping.world.leap(
+            leaping.clock, leaping.clock.now() + timedelta(seconds=300)
+        )
+        await waiting.advance(300)
+
+        assert len(leaping.oms.ledger()) > 50
+        assert leaping.oms.ledger() == waiting.oms.ledger()
+
+    async def test_lets_no_shopper_in_while_the_clock_leaps(self) -> None:
+        """A month that is left out brings no month's orders."""
+        town = Town(orders_per_minute=60)
+        await town.world.leap(town.clock, town.clock.now() + timedelta(days=30))
+        quiet = len(list(town.oms.orders()))
+        await town.advance(60)
+
+        assert quiet == 0
+        assert len(list(town.oms.orders())) > 30
 
 
 class TestAtADesk:

@@ -1,5 +1,7 @@
 """The OMS without a network: the flow, and what each call does to an order."""
 
+from collections import Counter
+
 import pytest
 
 from sandbox_kit import (
@@ -138,11 +140,21 @@ class TestFlow:
         assert late.changes == often.changes
 
     def test_lets_shoppers_come_at_the_given_rate(self) -> None:
-        """Sixty orders a minute are about sixty orders after a minute."""
+        """Sixty orders a minute are about sixty purchases after a minute."""
         shop = Shop(orders_per_minute=60)
         shop.clock.advance(60)
 
-        assert 40 < len(list(shop.oms.orders())) < 80
+        assert 40 < len({order.group for order in shop.oms.orders()}) < 80
+
+    def test_lets_shoppers_buy_from_all_kinds_of_sellers(self) -> None:
+        """Most purchases are complete orders; the other flows come up too."""
+        shop = Shop(orders_per_minute=600)
+        shop.clock.advance(60)
+
+        flows = Counter(order.flow for order in shop.oms.orders())
+        assert flows["complete"] > 3 * flows["marketplace"] > 0
+        assert flows["chain"] > 5
+        assert flows["seller"] > flows["chain"]
 
     def test_knows_only_its_own_accounts(self, shop: Shop) -> None:
         """An order of an account that does not exist cannot be placed."""

@@ -1,0 +1,2 @@
+-- Everything that is kept.
+SELECT part, key, document FROM sandbox.documents;
