@@ -41,7 +41,7 @@ class CommandHandler:
         """
         for attempt in range(1, ATTEMPTS + 1):
             recorded = await self._log.read_stream(stream)
-            facts = decide(command, fold(decode(event) for event in recorded))
+            facts = decide(command, fold(decode(event) for event in recorded), at=at)
             if not facts:
                 return None
             reached("command.decided")

@@ -190,15 +190,17 @@ def _view(document: OrderDocument, passed: Iterable[str]) -> dict[str, object]:
     return {
         "status": document.status,
         "overlay": overlay_of(document.status),
-        "stage": stage.number,
-        "triggers": list(triggers(stage)),
+        "stage": stage.number if stage else None,
+        "triggers": list(triggers(stage)) if stage else None,
     }
 
 
-def _furthest(document: OrderDocument, passed: Iterable[str]) -> Stage:
+def _furthest(document: OrderDocument, passed: Iterable[str]) -> Stage | None:
     told = ("handling" if state == START_HANDLING else state for state in passed)
     stages = (stage_of_status(state, pickup=False) for state in told)
-    furthest = max(filter(None, stages), key=lambda stage: stage.rank)
+    furthest = max(filter(None, stages), key=lambda stage: stage.rank, default=None)
+    if furthest is None:  # a seller's order, before it is handled
+        return None
     return replace(furthest, pickup=channel_of(document) == "pickup")
 
 

@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,9 +14,18 @@ from typer.main import get_command
 
 from service import errors, web
 from service.__main__ import app
-from service.config import PREFIX, Account, ApiKey, MasterKey, Settings
+from service.cli.console import CARE, RUN, VTEX
+from service.cli.orders_api import usage_of
+from service.config import PREFIX, Account, ApiKey, AppKey, MasterKey, Settings
 from service.domain import document, facts
 from service.errors import ServiceError
+from service.orders_api.answer import Operation
+from service.orders_api.operations import OPERATIONS
+from service.sandbox.assembly import assemble
+from service.sandbox.clock import ManualClock
+from service.sandbox.endpoint import Endpoint
+from service.sandbox.invention import Wish
+from service.sandbox.known_issues import FOR_EVER, KNOWN
 
 ROOT: Final = Path(__file__).parents[1]
 BLOCK: Final = re.compile(
@@ -110,13 +120,15 @@ def _type(schema: _Schema) -> str:
         return f"list of {_type(schema['items'])}"
     if "enum" in schema:
         return ", ".join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
     plain = _PLAIN.get(schema.get("format", schema["type"]), schema["type"])
     return f"{plain}{_bounds(schema)}"
 
 
 def _bounds(schema: _Schema) -> str:
     if "maximum" in schema:
-        return f", {schema['minimum']} to {schema['maximum']}"
+        return f", {schema['minimum']:.15g} to {schema['maximum']:.15g}"
     if "minimum" in schema:
         return f", {schema['minimum']} or more"
     return (
@@ -251,11 +263,120 @@ def _prometheus(kind: str, name: str, unit: str) -> str:
     return f"{there}_total" if kind == "create_counter" else there
 
 
-def _commands() -> str:
+_OPERATION_COLUMNS: Final[Mapping[str, Callable[[Operation], str]]] = {
+    "operation": lambda operation: operation.title,
+    "request": lambda operation: f"{operation.method} {operation.path}",
+    "client": lambda operation: f"`{operation.call}`",
+    "`order-tracking orders-api …`": lambda operation: f"`{usage_of(operation)}`",
+    "in the sandbox": lambda operation: _in_the_sandbox(operation).rule,
+    "sandbox tested by": lambda operation: f"`{_test_of(_in_the_sandbox(operation))}`",
+}
+"""A column of the table of operations, and what it says of one."""
+
+
+_TESTS: Final[Mapping[str, str]] = {
+    "OrdersRoutes": "test_sandbox_orders_api",
+    "ListingRoutes": "test_sandbox_reading_api",
+    "ConversationRoutes": "test_sandbox_reading_api",
+    "PaymentsRoutes": "test_sandbox_reading_api",
+    "ChangeRoutes": "test_sandbox_changes_api",
+    "ChangeSettingsRoutes": "test_sandbox_changes_api",
+    "FeedRoutes": "test_sandbox_feed_api",
+    "OldFeedRoutes": "test_sandbox_feed_api",
+    "HookRoutes": "test_sandbox_hook_api",
+    "ExpressionRoutes": "test_sandbox_feed_api",
+}
+"""Who serves operations of the sandbox, and the module that tests them over HTTP."""
+
+
+def _in_the_sandbox(operation: Operation) -> Endpoint:
+    return _sandbox_endpoints()[operation.method, _blank(operation.path)]
+
+
+@cache
+def _sandbox_endpoints() -> Mapping[tuple[str, str], Endpoint]:
+    made = assemble([], seed=1, clock=ManualClock())
+    return {(e.method, _blank(e.path)): e for e in made.endpoints()}
+
+
+def _blank(path: str) -> str:
+    return re.sub(r"{\w+}", "{}", path)
+
+
+def _test_of(endpoint: Endpoint) -> str:
+    name = _TESTS[type(cast("Any", endpoint.handler).__self__).__name__]
+    return (ROOT / "tests" / "integration" / f"{name}.py").resolve(strict=True).stem
+
+
+def _operations() -> str:
+    head = "".join(f"| {column} " for column in _OPERATION_COLUMNS) + "|"
+    return _table(
+        head,
+        (
+            [cell(operation) for cell in _OPERATION_COLUMNS.values()]
+            for operation in OPERATIONS
+        ),
+    )
+
+
+def _beyond_the_api() -> str:
+    rows = (
+        [f"`{e.method} {e.path}`", e.summary, e.rule]
+        for e in _sandbox_endpoints().values()
+        if e.path.startswith("/sandbox/") or (e.vtex is None and e.rule)
+    )
+    return _table("| request | what it does | how |", rows)
+
+
+def _wishes() -> str:
+    schema = Wish.model_json_schema()["properties"]
+    rows = (
+        [
+            f"`{name}`",
+            _type(schema[name]).removesuffix(" or null"),
+            field.description or "",
+        ]
+        for name, field in Wish.model_fields.items()
+    )
+    return _table("| wish | type | meaning |", rows)
+
+
+def _faults() -> str:
+    rows = (
+        [f"`{name}`", sentence, "" if name in FOR_EVER else "yes"]
+        for name, sentence in KNOWN.items()
+    )
+    return _table("| name | what goes wrong | in a mix |", rows)
+
+
+_COMMAND_PAGES: Final[Mapping[str, str]] = {
+    RUN: "",
+    CARE: "command-line-operations.md",
+    VTEX: "command-line-vtex.md",
+}
+"""Under what a command is listed, and the page that has its options."""
+
+
+def _all_commands() -> str:
+    return "\n".join(map(_command_list, _COMMAND_PAGES))
+
+
+def _command_list(panel: str) -> str:
+    rows = (
+        [f"[`{name}`]({_COMMAND_PAGES[panel]}#{name.replace(' ', '-')})", command.help]
+        for name, command in _commands_of(panel)
+    )
+    return f"{panel}:\n\n{_table('| command | what it does |', rows)}"
+
+
+def _commands(panel: str) -> Callable[[], str]:
+    return lambda: "\n".join(_command(*command) for command in _commands_of(panel))
+
+
+def _commands_of(panel: str) -> Iterator[tuple[str, Any]]:
     # Not in the order of `--help`, which is that in which modules were imported.
-    known = cast("Any", get_command(app)).commands
-    commands: Mapping[str, Any] = dict(sorted(known.items()))
-    return "\n".join(_command(*command) for command in _leaves("", commands))
+    known = sorted(cast("Any", get_command(app)).commands.items())
+    return _leaves("", {n: c for n, c in known if c.rich_help_panel == panel})
 
 
 def _leaves(above: str, commands: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -287,13 +408,21 @@ def _given(parameter: Any) -> str:
 _BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
     "settings": _settings,
     "account": _members(Account),
+    "app-key": _members(AppKey),
     "api-key": _members(ApiKey),
     "master-key": _members(MasterKey),
     "facts": _facts,
     "order-document": _document,
     "errors": _errors,
     "metrics": _metrics,
-    "commands": _commands,
+    "all-commands": _all_commands,
+    "commands-to-run": _commands(RUN),
+    "commands-to-look-after": _commands(CARE),
+    "commands-for-vtex": _commands(VTEX),
+    "operations": _operations,
+    "beyond-the-api": _beyond_the_api,
+    "wishes": _wishes,
+    "faults": _faults,
 }
 
 

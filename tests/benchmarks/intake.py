@@ -17,7 +17,7 @@ from typing import Final
 import aiohttp
 import asyncpg
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 
 from benchmarks.lab import PARTITIONS
 from benchmarks.scripted_vtex import order_id, scripted_vtex
@@ -26,11 +26,16 @@ from processes import free_port, running
 from service.eventlog.partitions import partition_of
 from service.eventlog.records import StreamKey
 from service.ingest.configuration import SECRET_HEADER
-from service.publish.kafka import EventsTopic, ensure_topic
+from service.publish.kafka import EventsTopic, ensure_topic, tail_positions
+
+WARMING: Final = 500
+"""Orders before any is measured."""
+
+EVENTS: Final = 2
+"""Events of an order: that it has a status, and what it is."""
 
 _ACCOUNT: Final = "bench"
 _SECRET: Final = "a-secret-of-the-bench"  # noqa: S105 - it opens nothing
-_FETCHED: Final = b"order-tracking.order-details-fetched.v1"
 _LOT: Final = 10
 _PATIENCE: Final = 60.0
 _CONNECTIONS: Final = 64
@@ -47,16 +52,13 @@ async def through_service(
         settings = dict(_settings(dsn, servers, vtex, prefix)) | {
             "ORDER_TRACKING_REQUESTS_PER_MINUTE": "100000000"
         }
-        async with (
-            _serving("ingest,publish", settings, folder),
-            _consuming(servers, topic.name) as consumer,
-        ):
+        async with _serving("ingest,publish", settings, folder):
             # The first ones are for connections, tables and compiled code.
-            await _fill(vtex, first=0, orders=200)
-            await _read(consumer, 200)
+            await _fill(vtex, first=0, orders=WARMING)
+            await _published(topic, WARMING)
             started = time.perf_counter()
-            await _fill(vtex, first=200, orders=orders)
-            await _read(consumer, orders)
+            await _fill(vtex, first=WARMING, orders=orders)
+            await _published(topic, WARMING + orders)
             return orders / (time.perf_counter() - started)
 
 
@@ -66,7 +68,12 @@ async def through_script(dsn: str, servers: str, *, orders: int) -> float:
         servers=servers, prefix=f"bench-{secrets.token_hex(4)}", partitions=PARTITIONS
     )
     await ensure_topic(topic)
-    producer = AIOKafkaProducer(bootstrap_servers=servers, compression_type="lz4")
+    producer = AIOKafkaProducer(
+        bootstrap_servers=servers,
+        acks="all",
+        enable_idempotence=True,
+        compression_type="lz4",
+    )
     await producer.start()
     connection = await asyncpg.connect(dsn)
     await connection.execute(
@@ -76,8 +83,8 @@ async def through_script(dsn: str, servers: str, *, orders: int) -> float:
         with scripted_vtex() as vtex:
             async with aiohttp.ClientSession(vtex) as session:
                 script = _Script(session, connection, producer, topic.name)
-                await _fill(vtex, first=0, orders=200 + orders)
-                await script.take(200)
+                await _fill(vtex, first=0, orders=WARMING + orders)
+                await script.take(WARMING)
                 started = time.perf_counter()
                 await script.take(orders)
                 return orders / (time.perf_counter() - started)
@@ -265,22 +272,6 @@ async def _serving(
         yield port
 
 
-@asynccontextmanager
-async def _consuming(servers: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        topic,
-        bootstrap_servers=servers,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    try:
-        yield consumer
-    finally:
-        await consumer.stop()
-
-
 async def _fill(vtex: str, *, first: int, orders: int) -> None:
     async with aiohttp.ClientSession(vtex) as session:
         for _ in range(1000):
@@ -292,11 +283,11 @@ async def _fill(vtex: str, *, first: int, orders: int) -> None:
     raise TimeoutError("the scripted VTEX does not start")
 
 
-async def _read(consumer: AIOKafkaConsumer, orders: int) -> None:
-    """Read until the documents of *orders* further orders were seen."""
-    seen = 0
-    async with asyncio.timeout(_PATIENCE + orders / 50):
-        while seen < orders:
-            for records in (await consumer.getmany(timeout_ms=100)).values():
-                for record in records:
-                    seen += dict(record.headers)["ce_type"] == _FETCHED
+async def _published(topic: EventsTopic, orders: int) -> None:
+    """Wait until the status and the document of so many orders are on *topic*."""
+
+    async def all_there() -> bool:
+        positions = await tail_positions(topic, range(PARTITIONS))
+        return sum(filter(None, positions.values())) >= EVENTS * orders
+
+    await eventually(all_there, within=_PATIENCE + orders / 50)

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
@@ -21,17 +20,13 @@ from service.eventlog.wake import Wake
 from service.read.openapi import openapi_endpoint
 from service.read.probes import probe_endpoints
 from service.roles import ROLES, House
-from service.sandbox.accounts import Keyring
+from service.sandbox.assembly import assemble
 from service.sandbox.clock import ManualClock
-from service.sandbox.feed import Feeds
-from service.sandbox.oms import Oms
-from service.sandbox.server import application
 
 LONGEST: Final = 200
 """Lines of a page; who needs more has two pages."""
 
 ELSEWHERE: Final = {
-    "/api/orders/hook/config": "VTEX's; the sandbox has no hook",
     "/v1/metrics": "a collector's",
     "/v1/traces": "a collector's",
 }
@@ -119,13 +114,8 @@ def service_paths() -> list[str]:
 
 
 def sandbox_paths() -> list[str]:
-    clock = ManualClock(datetime(2026, 3, 1, tzinfo=UTC))
-    oms, feeds = (
-        Oms(accounts=["a"], seed=1, clock=clock),
-        Feeds({}, clock=clock, seed=1),
-    )
-    served = application(oms, feeds, Keyring([]), clock=clock).router.routes()
-    return [route.resource.canonical for route in served if route.resource]
+    made = assemble([], seed=1, clock=ManualClock())
+    return [endpoint.path for endpoint in made.endpoints()]
 
 
 def invocations(page: Path) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """Given what happened, when a command comes, then these facts follow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -32,7 +33,13 @@ from service.domain.commands import (
     RequestHandling,
 )
 from service.domain.decisions import decide
-from service.domain.facts import HandlingRequested, OrderFact
+from service.domain.facts import (
+    CourierUpdateReceived,
+    HandlingRequested,
+    InvoiceIssued,
+    InvoiceItem,
+    OrderFact,
+)
 from service.domain.order import fold
 from service.errors import (
     InvalidCourierUpdateError,
@@ -57,7 +64,7 @@ def history(*facts: OrderFact) -> list[OrderFact]:
 
 
 def when(command: OrderCommand, given: Sequence[OrderFact]) -> list[OrderFact]:
-    return decide(command, fold(given))
+    return decide(command, fold(given), at=minutes(60))
 
 
 class TestUnknownOrder:
@@ -162,6 +169,15 @@ class TestIssueInvoice:
         with pytest.raises(TransitionNotAllowedError, match=status):
             when(issue_invoice(), [DETAILS, status_reported(status)])
 
+    def test_own_cancellation(self) -> None:
+        """Who asked for a cancellation does not deny it by an invoice."""
+        asked = history(DETAILS, cancellation_requested())
+        under_way = status_reported("cancellation-requested", last_change=minutes(1))
+
+        assert len(when(issue_invoice(), [DETAILS, under_way])) == 1
+        with pytest.raises(TransitionNotAllowedError, match="deny"):
+            when(issue_invoice(), [*asked, under_way])
+
     def test_foreign_item(self) -> None:
         """An item that the order does not have is refused."""
         with pytest.raises(InvalidInvoiceError, match="SKU 999 is not in the order"):
@@ -185,6 +201,32 @@ class TestIssueInvoice:
         command = issue_invoice("2", items=(("100", 1), ("200", 1)), value=2000)
 
         assert len(when(command, given)) == 1
+
+    def test_one_line_a_sku(self) -> None:
+        """Lines of one SKU become one, at the price that they come to."""
+        lines = (
+            InvoiceItem(id="100", price=1000, quantity=1),
+            InvoiceItem(id="200", price=500, quantity=1),
+            InvoiceItem(id="100", price=801, quantity=1),
+        )
+        command = replace(issue_invoice(value=3000), items=lines)
+
+        (fact,) = when(command, [DETAILS])
+
+        assert isinstance(fact, InvoiceIssued)
+        assert fact.items == (
+            InvoiceItem(id="100", price=901, quantity=2),
+            InvoiceItem(id="200", price=500, quantity=1),
+        )
+        assert when(command, [DETAILS, fact]) == []
+
+    def test_remainder_left(self) -> None:
+        """The invoice of the last items takes what is left of the order's value."""
+        given = history(DETAILS, invoice_issued("1", value=1000))
+        command = issue_invoice("2", items=(("100", 1), ("200", 1)), value=1999)
+
+        with pytest.raises(InvalidInvoiceError, match="2000 cents"):
+            when(command, given)
 
     def test_above_order_value(self) -> None:
         """Invoices may not be worth more than the order."""
@@ -247,6 +289,14 @@ class TestAssignTrackingNumber:
         """Without an invoice there is no package to track."""
         with pytest.raises(InvoiceNotFoundError, match="'7'"):
             when(assign_tracking_number(invoice_number="7"), self.given)
+
+    @pytest.mark.parametrize("number", ["12 3", "12/3", "12#3", "12%2F3", "12%2f3"])
+    def test_invoice_that_vtex_cannot_find(self, number: str) -> None:
+        """A foreign invoice whose number VTEX cannot find is not tracked by us."""
+        given = history(details_fetched(document(packages=(package(number),))))
+
+        with pytest.raises(TransitionNotAllowedError, match="Admin"):
+            when(assign_tracking_number(invoice_number=number), given)
 
     def test_empty(self) -> None:
         """An empty number is refused."""
@@ -311,6 +361,57 @@ class TestReportCourierUpdate:
         with pytest.raises(InvalidCourierUpdateError):
             when(command, self.given)
 
+    @pytest.mark.parametrize(
+        "update",
+        [
+            courier_update_received(checkpoint("a"), checkpoint("b", after=30)),
+            courier_update_received(
+                checkpoint("b", after=30), checkpoint("a"), delivered_at=minutes(40)
+            ),
+            courier_update_received(checkpoint("a"), delivered_at=minutes(40)),
+        ],
+    )
+    def test_first_news_at_once(self, update: CourierUpdateReceived) -> None:
+        """What a carrier first tells at once is two updates, the earliest news first."""
+        command = report_courier_update(
+            *update.checkpoints, delivered_at=update.delivered_at
+        )
+
+        facts = when(command, self.given)
+
+        assert facts == [courier_update_received(checkpoint("a")), update]
+        assert when(command, [*self.given, *facts]) == []
+
+    def test_further_news_at_once(self) -> None:
+        """What it tells later is one update."""
+        given = history(*self.given, courier_update_received(checkpoint("a")))
+        command = report_courier_update(
+            checkpoint("a"), checkpoint("b"), checkpoint("c")
+        )
+
+        assert len(when(command, given)) == 1
+
+    def test_delivery_to_come(self) -> None:
+        """A delivery of later than now is one of now, and told once."""
+        command = report_courier_update(checkpoint(), delivered_at=minutes(90))
+
+        facts = when(command, [*self.given, courier_update_received(checkpoint())])
+
+        assert facts == [
+            courier_update_received(checkpoint(), delivered_at=minutes(60))
+        ]
+        later = fold([*self.given, *facts])
+        assert decide(command, later, at=minutes(70)) == []
+
+    def test_delivery_and_dispatch_to_come(self) -> None:
+        """Where all clocks are ahead, a delivery is not before its dispatch."""
+        command = report_courier_update(delivered_at=minutes(20))
+        order = fold(self.given)
+
+        assert decide(command, order, at=NOON) == [
+            courier_update_received(delivered_at=minutes(10))
+        ]
+
     def test_after_delivery(self) -> None:
         """A delivered package does not become undelivered."""
         given = history(*self.given, courier_update_received(delivered_at=minutes(30)))
@@ -346,6 +447,39 @@ class TestRequestCancellation:
         given = history(DETAILS, cancellation_requested(), call_refused("cancel"))
 
         assert when(request_cancellation(), given) == [cancellation_requested()]
+
+    def test_confirmation(self) -> None:
+        """An order that waits for a second request gets one, and no third."""
+        waiting = status_reported("cancellation-requested", last_change=minutes(1))
+        given = history(DETAILS, cancellation_requested(), waiting)
+
+        (confirmed,) = when(request_cancellation(), given)
+
+        assert confirmed == cancellation_requested()
+        assert when(request_cancellation(), [*given, confirmed]) == []
+
+    def test_confirmation_of_the_shopper_s_wish(self) -> None:
+        """So does one whose cancellation somebody else asked for."""
+        waiting = status_reported("cancellation-requested", last_change=minutes(1))
+        given = history(DETAILS, waiting)
+
+        facts = when(request_cancellation(), given)
+
+        assert len(facts) == 1
+        assert when(request_cancellation(), [*given, *facts]) == []
+
+    def test_denied_confirmation(self) -> None:
+        """After a denial everything begins anew."""
+        given = history(
+            DETAILS,
+            status_reported("cancellation-requested", last_change=minutes(1)),
+            cancellation_requested(),
+            status_reported("handling", last_change=minutes(2)),
+            cancellation_requested(),
+            status_reported("cancellation-requested", last_change=minutes(3)),
+        )
+
+        assert len(when(request_cancellation(), given)) == 1
 
 
 class TestErasePersonalData:

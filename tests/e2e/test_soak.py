@@ -1,0 +1,292 @@
+"""Orders of all four flows, with everything at VTEX going wrong now and then, end well."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import pytest
+
+import checker
+from aftermath import UNHANDLED, all_events, shown_orders, states_of, unsound
+from conftest import PARTITIONS
+from eventually import eventually
+from processes import free_port, run, running
+from recording_desk import RecordingDesk, recorded
+from service.db import Pool
+from service.eventlog.store import PostgresEventLog
+from service.publish.kafka import EventsTopic, tail_positions
+from service.sandbox.accounts import Credentials
+from service.sandbox.fault_rules import FaultRule
+from service.sandbox.invention import Wish
+from service.sandbox.orders import Order
+from service.sandbox.server import Sandbox, sandbox
+from traffic import STORES
+
+SEED: Final = 20_261_121
+RATE: Final = 0.02
+"""How often each fault strikes, where it can."""
+
+SPEED: Final = 60.0
+AT_ONCE: Final = 500
+"""Orders that may be on their way before further ones are placed."""
+
+SECRET: Final = "a-hook-secret-of-the-soak"  # noqa: S105 - it opens nothing
+PATIENCE: Final = 900.0
+SETTLING: Final = 90.0
+"""Seconds that the service gets when nothing goes wrong any more; a 429 holds it for 60."""
+_SOON: Final = timedelta(minutes=10)
+
+WISHES: Final = (
+    Wish(flow="complete"),
+    Wish(flow="marketplace"),
+    Wish(flow="chain"),
+    Wish(flow="complete", channel="pickup-in-point"),
+    Wish(flow="marketplace", sellers=2),
+    Wish(flow="marketplace", external_seller=True),
+    Wish(flow="any"),
+)
+"""What is bought, in turn; each sale of the marketplace has its seller's order beside it."""
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.kafka,
+    pytest.mark.timeout(PATIENCE + 300),
+]
+
+
+@pytest.fixture
+def topic(kafka_servers: str, topic_prefix: str) -> EventsTopic:
+    return EventsTopic(
+        servers=kafka_servers, prefix=topic_prefix, partitions=PARTITIONS
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shops:
+    """Stores of a sandbox, and what they sell."""
+
+    store: Sandbox
+    desk: RecordingDesk
+    most: int
+    placed: list[Order] = field(default_factory=list)
+
+    async def sell(self) -> None:
+        """Place all orders, no more at a time than may be on their way."""
+        while len(self.placed) < self.most:
+            for _ in range(min(self._room(), self.most - len(self.placed))):
+                number = len(self.placed)
+                account = STORES[number % len(STORES)].account
+                wish = WISHES[number // len(STORES) % len(WISHES)]
+                self.placed.append(self.store.oms.place_order(account, wish))
+            await asyncio.sleep(0.1)
+
+    def _room(self) -> int:
+        now = self.store.clock.now()
+        # What the merchant gave up stays where it is.
+        young = [o for o in self.placed[-2 * AT_ONCE :] if now - o.changed_at < _SOON]
+        return AT_ONCE - sum(not _is_over(order) for order in young)
+
+    def waiting(self) -> Counter[str]:
+        """Return what is still to happen at the sandbox."""
+        oms, merchant = self.store.oms, self.store.world.merchant
+        assert merchant is not None
+        soon = self.store.clock.now() + _SOON
+        moments = (oms.next_due(), merchant.next_due())
+        return Counter(
+            {
+                "orders to place": self.most - len(self.placed),
+                "moves": sum(at is not None and at < soon for at in moments),
+                "papers on their way": self.desk.busy,
+            }
+        )
+
+
+def _is_over(order: Order) -> bool:
+    if order.status in {"canceled", "replaced", ""}:
+        return True
+    return order.status == "invoiced" and all(
+        p.courier_status and p.courier_status.finished for p in order.packages
+    )
+
+
+@asynccontextmanager
+async def shops(*, most: int, service_url: str) -> AsyncIterator[Shops]:
+    """Run stores for as long as the block runs."""
+    async with sandbox(
+        seed=SEED,
+        orders_per_minute=0,
+        speed=SPEED,
+        desk=service_url,
+        credentials=STORES,
+        index_lag=5.0,
+    ) as store:
+        yield Shops(store=store, desk=recorded(store, unwanted=()), most=most)
+
+
+def settings_of(
+    store: Sandbox, topic: EventsTopic, dsn: str, port: int
+) -> dict[str, str]:
+    return {
+        "ORDER_TRACKING_POSTGRES_DSN": dsn,
+        "ORDER_TRACKING_KAFKA_BOOTSTRAP_SERVERS": topic.servers,
+        "ORDER_TRACKING_KAFKA_TOPIC_PREFIX": topic.prefix,
+        "ORDER_TRACKING_PARTITIONS": str(PARTITIONS),
+        "ORDER_TRACKING_HTTP_PORT": str(port),
+        "ORDER_TRACKING_REQUESTS_PER_MINUTE": "1000000",
+        "ORDER_TRACKING_ACCOUNTS": json.dumps(
+            [_account(known, store.url, port) for known in STORES]
+        ),
+        "ORDER_TRACKING_LOG_LEVEL": "warning",
+        "OTEL_SDK_DISABLED": "true",
+        "COVERAGE_PROCESS_CONFIG": "",
+    }
+
+
+def _account(known: Credentials, url: str, port: int) -> dict[str, object]:
+    return {
+        "name": known.account,
+        "base_url": url,
+        "app_key": known.app_key,
+        "app_token": known.app_token,
+        "feed_visibility_timeout": 5,
+        "hook_secret": SECRET,
+        "hook_url": f"http://127.0.0.1:{port}/v1/hooks/vtex/{known.account}",
+    }
+
+
+async def unhandled(pool: Pool, topic: EventsTopic) -> Counter[str]:
+    """Return what the service has still to do."""
+    found = Counter(
+        {k: int(v or 0) for k, v in dict(await pool.fetchrow(UNHANDLED) or {}).items()}
+    )
+    rows = await pool.fetch("SELECT partition, head FROM eventlog.partitions")
+    heads = {row["partition"]: row["head"] for row in rows}
+    for each in (topic, states_of(topic)):
+        reached = await tail_positions(each, list(heads))
+        found["events to publish"] += sum(
+            head - (reached[part] or 0) for part, head in heads.items()
+        )
+    return found
+
+
+class TestSoak:
+    @pytest.mark.parametrize(
+        ("orders", "throttled"),
+        [(250, False), pytest.param(20_000, True, marks=pytest.mark.long)],
+    )
+    async def test_ends_as_the_truth(
+        self,
+        *,
+        tmp_path: Path,
+        dsn: str,
+        pool: Pool,
+        log: PostgresEventLog,
+        topic: EventsTopic,
+        orders: int,
+        throttled: bool,
+    ) -> None:
+        """Every order is shown as it stands at VTEX, and log and topics agree."""
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        async with shops(most=orders, service_url=url) as selling:
+            store = selling.store
+            settings = settings_of(store, topic, dsn, port)
+            with running("serve", settings=settings, output=tmp_path / "serve.log"):
+                async with aiohttp.ClientSession() as http:
+                    await eventually(
+                        partial(is_configured, store, http, url), within=60
+                    )
+                    spoil(store, throttled=throttled)
+                    async with asyncio.TaskGroup() as tasks:
+                        telling = tasks.create_task(tell_progress(selling, pool, topic))
+                        await selling.sell()
+                        await eventually(partial(at_rest, selling), within=PATIENCE)
+                        told = Counter(
+                            {
+                                str(e.rule.name or e.rule.kind): e.struck
+                                for e in store.faults.entries
+                            }
+                        )
+                        store.faults.clear()
+                        with suppress(AssertionError):  # what differs is told below
+                            await eventually(
+                                partial(agrees, selling, pool, topic, http, url),
+                                within=SETTLING + orders / 50,
+                            )
+                        telling.cancel()
+                    shown = await shown_orders(http, url)
+                audited = await asyncio.to_thread(run, "audit", settings=settings)
+            print(f"faults: {dict(told)}")  # noqa: T201 - seen with -s, and on failure
+
+            found = [
+                *differing(store, shown),
+                *await unsound(await all_events(log), topic),
+            ]
+        assert audited.returncode == 0, audited.stdout + audited.stderr
+        assert not found, "\n".join([f"{len(found)}:", *found[:100]])
+        assert sum(told.values()) > orders // 10
+
+
+def spoil(store: Sandbox, *, throttled: bool) -> None:
+    """Let everything go wrong now and then; a 429 only where it may be *throttled*."""
+    for rule in FaultRule(mix="everything", rate=RATE).parts():
+        if throttled or (rule.kind, rule.status) != ("status", 429):
+            store.faults.add(rule)
+
+
+async def is_configured(store: Sandbox, http: aiohttp.ClientSession, url: str) -> bool:
+    """Say whether feeds and hooks are there, which the service sees to by itself."""
+    try:
+        async with http.get(f"{url}/readyz") as response:
+            if not response.ok:
+                return False
+    except aiohttp.ClientConnectionError:
+        return False
+    for known in STORES:
+        for part in ("feed", "hook"):
+            address = f"{store.url}/api/orders/{part}/config"
+            async with http.get(address, headers=known.headers()) as response:
+                if not response.ok:
+                    return False
+    return True
+
+
+async def at_rest(selling: Shops) -> bool:
+    return not +selling.waiting()
+
+
+async def agrees(
+    selling: Shops,
+    pool: Pool,
+    topic: EventsTopic,
+    http: aiohttp.ClientSession,
+    url: str,
+) -> bool:
+    """Say whether nothing is left to do, and every order is shown as it stands."""
+    if +selling.waiting() or +await unhandled(pool, topic):
+        return False
+    # Hours, else: what VTEX tells of by no event is read again when it is due.
+    await pool.execute("UPDATE ingest.rereads SET due_at = now()")
+    return not differing(selling.store, await shown_orders(http, url))
+
+
+def differing(store: Sandbox, shown: Sequence[dict[str, Any]]) -> list[str]:
+    oms = store.oms
+    return checker.shown_violations(oms.orders(), oms.ledger(), shown)
+
+
+async def tell_progress(selling: Shops, pool: Pool, topic: EventsTopic) -> None:
+    """Tell every few seconds how far all is."""
+    while True:
+        events = await pool.fetchval("SELECT sum(head) FROM eventlog.partitions")
+        waiting = {**selling.waiting(), **await unhandled(pool, topic)}
+        print(f"{len(selling.placed)} placed, {events} events, {waiting}", flush=True)  # noqa: T201
+        await asyncio.sleep(5)
