@@ -22,12 +22,13 @@ from service.eventlog.ports import Clock
 from service.eventlog.store import create_partitions, make_months, open_log
 from service.eventlog.wake import Wake
 from service.failpoints import reached
+from service.house import House, Running
 from service.orders_api.client import OrdersApi
 from service.orders_api.gate import Gate
 from service.orders_api.transport import open_session
 from service.read.openapi import openapi_endpoint
 from service.read.probes import probe_endpoints
-from service.roles import ROLES, House, Running
+from service.roles import ROLES
 from service.spans import SpanMemory
 from service.web import MAX_BODY, manners, routes
 

@@ -1,23 +1,16 @@
 """The roles that a process can play: what each is made of, and what it adds."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib.metadata import version
 from random import SystemRandom
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
-from aiohttp import web
-
-from service.config import Role, Settings
-from service.db import Pool
-from service.eventlog.ports import Clock, Consumer
-from service.eventlog.store import PostgresEventLog
+from service.config import Role
 from service.eventlog.subscription import Subscription
-from service.eventlog.wake import Wake
 from service.handler import CommandHandler
+from service.house import House, Running
 from service.ingest import hook
 from service.ingest.commands import Commands
 from service.ingest.details import DetailsFetcher
@@ -32,10 +25,7 @@ from service.ingest.reconciler import Reconciler
 from service.ingest.reconciliations import Reconciliations
 from service.ingest.rereader import Rereader
 from service.ingest.rereads import Rereads
-from service.orders_api.client import OrdersApi
 from service.orders_api.gate import Urgency
-from service.private.keys import KeyRing
-from service.private.store import CustomerStore
 from service.project.from_kafka import KafkaProjector
 from service.project.orders import OrdersProjector
 from service.project.stuck import StuckDetector
@@ -54,65 +44,9 @@ from service.react.reactor import Reactor
 from service.react.worker import CallWorkers
 from service.read.api import ReadApi
 from service.read.probes import Check, read_checks
-from service.spans import SpanMemory
-from service.web import Endpoint
 
 CALLS_GRACE = 2.0
 """Seconds that calls in flight get when the service stops."""
-
-Loop = Callable[[], Coroutine[Any, Any, None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """What the roles of one process share."""
-
-    settings: Settings
-    pool: Pool
-    log: PostgresEventLog
-    wake: Wake
-    clock: Clock
-    member: UUID
-    apis: dict[str, OrdersApi]
-    spans: SpanMemory | None
-    tracking_apis: dict[str, OrdersApi] = field(default_factory=dict)
-    """Of the accounts with a second feed: with its key, and the first one's limits."""
-
-    @property
-    def customers(self) -> CustomerStore:
-        keys = KeyRing(self.settings.master_keys)
-        return CustomerStore(self.pool, keys=keys, clock=self.clock)
-
-    def follow(
-        self,
-        consumer: Consumer,
-        slots: Sequence[Sequence[int]] | None = None,
-        *,
-        batch_size: int = 500,
-    ) -> Subscription:
-        """Subscribe *consumer*, with each partition leased by itself unless told."""
-        return Subscription(
-            consumer,
-            log=self.log,
-            pool=self.pool,
-            wake=self.wake,
-            clock=self.clock,
-            member=self.member,
-            slots=slots or [[part] for part in range(self.settings.partitions)],
-            batch_size=batch_size,
-        )
-
-
-@dataclass(slots=True, kw_only=True)
-class Running:
-    """What a role adds to the process: endpoints, loops, checks and last acts."""
-
-    endpoints: list[Endpoint] = field(default_factory=list)
-    loops: list[Loop] = field(default_factory=list)
-    checks: list[Check] = field(default_factory=list)
-    on_shutdown: list[Callable[[web.Application], Awaitable[None]]] = field(
-        default_factory=list
-    )
 
 
 def _ingest(house: House) -> Running:

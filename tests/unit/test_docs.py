@@ -17,9 +17,10 @@ from service.__main__ import app
 from service.config import PREFIX, Settings
 from service.eventlog.store import PostgresEventLog
 from service.eventlog.wake import Wake
+from service.house import House
 from service.read.openapi import openapi_endpoint
 from service.read.probes import probe_endpoints
-from service.roles import ROLES, House
+from service.roles import ROLES
 from service.sandbox.assembly import assemble
 from service.sandbox.clock import ManualClock
 
