@@ -1,6 +1,7 @@
 """The order document as we keep it: VTEX's Get order without personal data."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
@@ -138,8 +139,11 @@ class OrderDocument(_Part):
 
 
 def document_hash(document: OrderDocument) -> str:
-    """Return the SHA-256 of the document's JSON, in hex."""
-    return hashlib.sha256(document.model_dump_json().encode()).hexdigest()
+    """Return the SHA-256 of the document's canonical JSON, in hex."""
+    canonical = json.dumps(
+        document.model_dump(mode="json"), sort_keys=True, separators=(",", ":")
+    )
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def normalise(order: Mapping[str, object]) -> OrderDocument:

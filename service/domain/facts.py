@@ -157,10 +157,11 @@ class CallRefused(_CallFact):
 
     type: Literal["CallRefused"] = "CallRefused"
     http_status: int
+    """Of VTEX's answer; 409 too where nothing was sent, as the order forbade it."""
     code: str | None
     """VTEX's error code, such as OMS003."""
     reason: str
-    """VTEX's words, shortened."""
+    """VTEX's words, shortened; ours where nothing was sent."""
 
 
 class CallParked(_CallFact):

@@ -156,7 +156,9 @@ class FeedQueue:
         self._marks.note(message.number)
         self._in_flight[handle] = message
         heappush(self._hidden, (until, message.number))
-        event = hashlib.sha256(f"{self._name}/event/{message.original}".encode())
+        event = hashlib.sha256(
+            f"{self._name}/event/{message.original}/{_what(message)}".encode()
+        )
         return FeedItem(
             event_id=event.hexdigest()[:32].upper(),
             handle=handle,
@@ -164,8 +166,9 @@ class FeedQueue:
         )
 
     def _handle(self, message: Message) -> str:
-        receipt = f"{self._name}/{message.number}/{message.reads}".encode()
-        return f"AQEB{b64encode(hashlib.shake_256(receipt).digest(_HANDLE_BYTES)).decode()}"
+        name = f"{self._name}/{message.number}/{_what(message)}/{message.reads}"
+        receipt = hashlib.shake_256(name.encode()).digest(_HANDLE_BYTES)
+        return f"AQEB{b64encode(receipt).decode()}"
 
     def _remove(self, message: Message) -> None:
         del self._messages[message.number]
@@ -192,3 +195,9 @@ class FeedQueue:
         message.visible_at = None
         self._marks.note(number)
         self._ready.append(message)
+
+
+def _what(message: Message) -> str:
+    """Name the change: after a restart, the number of a message that is gone comes again."""
+    change = message.change
+    return f"{change.order_id}/{change.state}/{change.at}"

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import datetime, timedelta
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
@@ -105,5 +106,6 @@ class Queue(RuleBasedStateMachine):
         )
 
 
+Queue.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestQueue = Queue.TestCase
 """No uncommitted change is lost within its retention, no committed one comes back."""

@@ -133,6 +133,13 @@ class TestTables:
 
         assert text == generated(text), f"run: {COMMAND}"
 
+    def test_each_command_is_listed(self) -> None:
+        """No command is missing from the list of all, and each leads to its options."""
+        page = ROOT / "docs" / "reference" / "command-line.md"
+        listed = re.findall(r"^\| \[`([a-z-]+)", page.read_text("utf-8"), re.MULTILINE)
+
+        assert set(listed) == set(options())
+
     def test_alarms_go_by_metrics_that_exist(self) -> None:
         """What should wake somebody is measured under that name."""
         page = ROOT / "docs" / "howto" / "run-in-production.md"
