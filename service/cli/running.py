@@ -28,7 +28,9 @@ def serve(
 
 @app.command(rich_help_panel=RUN)
 def demo(
-    orders_per_minute: Annotated[float, typer.Option(help="Orders placed.")] = 60.0,
+    orders_per_minute: Annotated[
+        float, typer.Option(help="Orders placed a minute.")
+    ] = 60.0,
     seed: Annotated[
         int | None, typer.Option(help="Same seed, same orders; else new ones.")
     ] = None,
@@ -57,7 +59,9 @@ def sandbox(
     *,
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.")],
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    orders_per_minute: Annotated[float, typer.Option(help="Orders placed.")] = 60.0,
+    orders_per_minute: Annotated[
+        float, typer.Option(help="Orders placed a minute.")
+    ] = 60.0,
     seed: Annotated[int, typer.Option(help="Same seed, same orders.")] = 1,
     speed: Annotated[
         float, typer.Option(help="How many times as fast orders move.")

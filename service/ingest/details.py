@@ -3,11 +3,17 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from datetime import timedelta
+from typing import Final, NamedTuple
 
 from service.db import Pool, connection, transaction
 from service.domain.facts import CallKind, CallSucceeded, OrderStatusReported
-from service.errors import UnavailableError, UnreadableError
+from service.errors import (
+    OrdersApiUnavailableError,
+    ThrottledError,
+    UnavailableError,
+    UnreadableError,
+)
 from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.codec import decode
 from service.eventlog.ports import Clock
@@ -15,6 +21,7 @@ from service.eventlog.records import Batch, RecordedEvent, StreamKey
 from service.failpoints import reached
 from service.ingest.document import SOURCE
 from service.ingest.intervals import (
+    AFTER_FAILURE,
     AFTER_HANDLING,
     AFTER_INVOICE,
     RETRIES,
@@ -35,11 +42,16 @@ _details = meter.create_counter(
 )
 
 
+class _Followed(NamedTuple):
+    outcome: Outcome | None
+    wishes: Sequence[Wish]
+
+
 class DetailsFetcher:
     """Reads an order once for all that a batch says of it, through its account's gate.
 
-    What VTEX does not give of one order is no reason to keep the others waiting: it is
-    set aside in quarantine, and read again later. When to read an order again is noted
+    What VTEX does not give of one order, or of an account that it holds, is no reason to
+    keep the others waiting: it is read again later. When to read an order again is noted
     together with the position in the log, so that none is forgotten.
     """
 
@@ -80,18 +92,21 @@ class DetailsFetcher:
         except ExceptionGroup as failures:
             raise _most_telling(failures) from None
         reached("details.fetched-all")
-        wishes = [wish for task in fetching for wish in task.result()]
+        followed = [task.result() for task in fetching]
+        _check_any_answered([each.outcome for each in followed if each.outcome])
+        wishes = [wish for each in followed for wish in each.wishes]
         async with transaction(self._pool, "details") as lent:
             await want_all(lent, wishes)
             await save_positions(lent, batch)
 
     async def _follow_up(
         self, stream: StreamKey, events: Sequence[RecordedEvent]
-    ) -> Sequence[Wish]:
+    ) -> _Followed:
         calls = {call for call in map(call_of, events) if call is not None}
         causes = [event for event in events if changes_document(event)]
         outcome = await self._fetch(causes) if causes else None
-        return list(_wishes(stream, calls, outcome, clock=self._clock))
+        wishes = list(_wishes(stream, calls, outcome, clock=self._clock))
+        return _Followed(outcome, wishes)
 
     async def _fetch(self, causes: Sequence[RecordedEvent]) -> Outcome:
         *earlier, cause = causes
@@ -102,10 +117,16 @@ class DetailsFetcher:
                 links=links_to(event.traceparent for event in earlier),
                 attributes=order_attributes(*cause.stream),
             ) as span:
-                outcome = await self._reader.read(cause.stream, cause=cause)
+                outcome = await self._read(cause)
                 span.set_attribute("order_tracking.result", outcome.result)
         _details.add(1, {"account": cause.stream.account, "result": outcome.result})
         return outcome
+
+    async def _read(self, cause: RecordedEvent) -> Outcome:
+        try:
+            return await self._reader.read(cause.stream, cause=cause)
+        except (ThrottledError, OrdersApiUnavailableError) as error:
+            return Outcome(result="unavailable", error=error)
 
 
 def call_of(event: RecordedEvent) -> CallKind | None:
@@ -142,8 +163,21 @@ def _wishes(
             yield Wish(twin, Due(now + AFTER_INVOICE, "invoiced"))
     if document is not None and (due := next_reading(document, now=now)):
         yield Wish(stream, due)
+    if outcome is not None and outcome.result == "unavailable":
+        held = outcome.error if isinstance(outcome.error, ThrottledError) else None
+        wait = timedelta(seconds=held.retry_after) if held else AFTER_FAILURE
+        yield Wish(stream, Due(now + wait, "unavailable"))
     if outcome is not None and outcome.result in {"set-aside", "locked-out"}:
         yield Wish(stream, Due(now + RETRIES[0], outcome.result.replace("-", " ")))
+
+
+def _check_any_answered(outcomes: Sequence[Outcome]) -> None:
+    """Have the loop wait where VTEX fails for whatever it is asked."""
+    failures = [each.error for each in outcomes if each.result == "unavailable"]
+    if failures and len(failures) == len(outcomes):
+        for failure in failures:
+            if isinstance(failure, OrdersApiUnavailableError):
+                raise failure
 
 
 def _most_telling(failures: ExceptionGroup[Exception]) -> Exception:

@@ -37,6 +37,9 @@ ODD: Final[_Steps] = (
 OVERDUE_EVERY: Final = timedelta(hours=12)
 OVERDUE_UNTIL: Final = timedelta(days=60)
 
+AFTER_FAILURE: Final = timedelta(seconds=10)
+"""VTEX failed for this order, and not for others."""
+
 AFTER_HANDLING: Final = timedelta(minutes=1)
 """VTEX said that handling starts; some orders never get any further."""
 

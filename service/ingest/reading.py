@@ -26,7 +26,9 @@ from service.ingest.quarantine import Quarantine, Unreadable
 from service.orders_api.client import OrdersApi
 from service.private.store import CustomerStore
 
-Result = Literal["new", "unchanged", "missing", "set-aside", "locked-out"]
+Result = Literal[
+    "new", "unchanged", "missing", "set-aside", "locked-out", "unavailable"
+]
 
 USE: Final = "orders"
 """What the key is used for here."""

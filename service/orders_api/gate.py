@@ -9,8 +9,13 @@ from enum import IntEnum
 from itertools import count
 from typing import Final, Self
 
+from service.errors import ThrottledError
+
 BURST = 1.0
 """Seconds' worth of requests that may go out at once after a quiet time."""
+
+MOST_HELD: Final = 5.0
+"""Seconds of a hold that reads wait out; for longer ones they are to come back."""
 
 UPKEEP_SHARE: Final = 0.2
 """The part of an account's requests that upkeep gets at most."""
@@ -47,7 +52,11 @@ class Gate:
         return entrance
 
     async def enter(self) -> None:
-        """Wait for a turn: the most urgent first, and nobody while it is held."""
+        """Wait for a turn: the most urgent first, and nobody while it is held.
+
+        Raises:
+            ThrottledError: It is held for so long that only calls wait.
+        """
         await self._line.pass_through(self.urgency)
 
     def hold(self, seconds: float) -> None:
@@ -86,6 +95,11 @@ class _Line:
         try:
             # Whoever is more urgent may come in between, so each waking looks again.
             while (wait := self._opens_for(place) - self._monotonic()) > 0:
+                if urgency > Urgency.CALL and self.held_for > MOST_HELD:
+                    raise ThrottledError(
+                        f"VTEX asked the account to wait for {self.held_for:.0f} s more.",
+                        retry_after=self.held_for,
+                    )
                 await self._sleep(wait)
             self._take_turn(urgency)
         finally:

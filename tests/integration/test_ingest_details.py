@@ -445,8 +445,7 @@ class TestTrouble:
         "reply",
         [
             Reply(500),
-            Reply(429, {}),
-            Reply(503, {}, headers={"Retry-After": "5"}),
+            Reply(503),
             Reply(200, body=b"<html>", headers={"Content-Type": "text/html"}),
         ],
     )
@@ -464,6 +463,57 @@ class TestTrouble:
             await fetcher.handle(batch(await happens(events, status_reported())))
 
         assert await fetcher.resume([0]) == {0: 0}
+
+    @pytest.mark.parametrize(
+        ("reply", "wait"),
+        [
+            (Reply(500), 10.0),
+            (Reply(429, {}), 60.0),
+            (Reply(429, {}, headers={"Retry-After": "90"}), 90.0),
+        ],
+    )
+    async def test_one_failure_keeps_no_other_order_waiting(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        pool: Pool,
+        clock: ManualClock,
+        reply: Reply,
+        wait: float,
+    ) -> None:
+        """The order that VTEX did not give is read later, and the batch is done."""
+        vtex.on(GET.format("1-01"), order())
+        vtex.on(GET.format("2-01"), reply)
+        given = [
+            *await happens(events, status_reported()),
+            *await happens(events, status_reported(), order_id="2-01"),
+        ]
+
+        await fetcher.handle(batch(given))
+
+        assert await fetcher.resume([0]) == {0: given[-1].position}
+        due = await pool.fetchval(
+            "SELECT due_at FROM ingest.rereads WHERE order_id = '2-01'"
+        )
+        assert (due - clock.now()).total_seconds() == pytest.approx(wait, abs=1)
+
+    async def test_held_account_keeps_no_other_waiting(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: MemoryEventLog,
+        pool: Pool,
+    ) -> None:
+        """While VTEX holds an account, its orders are noted instead of waited for."""
+        vtex.on(GET.format("1-01"), Reply(429, {}))
+        given = await happens(events, status_reported())
+
+        await fetcher.handle(batch(given))
+
+        assert await fetcher.resume([0]) == {0: given[-1].position}
+        assert await pool.fetchval("SELECT count(*) FROM ingest.rereads") == 1
 
     async def test_fenced_process_saves_nothing(
         self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog

@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from service.config import Settings
-from service.orders_api.gate import Gate, Urgency
+from service.errors import ThrottledError
+from service.orders_api.gate import MOST_HELD, Gate, Urgency
 
 
 class Hours:
@@ -129,7 +130,7 @@ class TestUrgency:
     async def test_the_most_urgent_goes_first(self, hours: Hours) -> None:
         """A call passes those who read, and a reading for news those for upkeep."""
         held = gate(hours)
-        held.hold(10)
+        held.hold(MOST_HELD)
         passed: list[Urgency] = []
 
         async def enter(urgency: Urgency) -> None:
@@ -141,6 +142,34 @@ class TestUrgency:
                 group.create_task(enter(urgency))
 
         assert passed == sorted([*Urgency, *Urgency])
+
+    @pytest.mark.parametrize("urgency", [Urgency.NEWS, Urgency.UPKEEP])
+    async def test_reads_do_not_wait_out_a_long_hold(
+        self, hours: Hours, urgency: Urgency
+    ) -> None:
+        """Who only reads is told to come back, and calls wait."""
+        held = gate(hours)
+        held.hold(60)
+
+        with pytest.raises(ThrottledError) as refused:
+            await held.at(urgency).enter()
+
+        assert refused.value.retry_after == pytest.approx(60)
+        assert await entering(held, hours, times=1) == pytest.approx([60])
+
+    async def test_reads_in_the_line_are_sent_away_by_a_hold(
+        self, hours: Hours
+    ) -> None:
+        """A hold that begins while a read waits for its turn concerns it, too."""
+        busy = gate(hours)
+        for _ in range(2):
+            await busy.enter()
+        waiting = asyncio.ensure_future(busy.at(Urgency.NEWS).enter())
+        await asyncio.sleep(0)
+        busy.hold(60)
+
+        with pytest.raises(ThrottledError):
+            await waiting
 
     async def test_upkeep_gets_its_share_at_most(self, hours: Hours) -> None:
         """Even with the gate for itself, upkeep leaves most of the rate unused."""
