@@ -273,10 +273,10 @@ async def agrees(
     url: str,
 ) -> bool:
     """Say whether nothing is left to do, and every order is shown as it stands."""
-    if +selling.waiting() or +await unhandled(pool, topic):
-        return False
     # Hours, else: what VTEX tells of by no event is read again when it is due.
     await pool.execute("UPDATE ingest.rereads SET due_at = now()")
+    if +selling.waiting() or +await unhandled(pool, topic):
+        return False
     return not differing(selling.store, await shown_orders(http, url))
 
 
