@@ -22,7 +22,7 @@ demo: setup ## Run everything at http://127.0.0.1:8080/ with invented orders; Ct
 	@exec $(BIN)/order-tracking demo
 
 test: setup ## Run the tests on servers that they start themselves
-	$(BIN)/python -m pytest -m 'not long' -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m 'not long' -n 2 --dist loadfile --no-loadscope-reorder
 
 kill: setup ## Kill the service during 2,000 orders, and once at each failpoint; compare all that it wrote
 	$(BIN)/python -m pytest -m long tests/e2e

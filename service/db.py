@@ -75,6 +75,7 @@ async def open_pool(dsn: str, *, size: int) -> AsyncIterator[Pool]:
             dsn,
             min_size=0,  # so that a database that is away is waited for, not met here
             max_size=size,
+            timeout=10,  # a server that is going down takes connections, and is silent
             command_timeout=60,
             reset=_leave_as_it_is,
             server_settings={
