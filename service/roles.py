@@ -71,7 +71,8 @@ def _ingest(house: House) -> Running:
         DetailsFetcher(
             _reader(house, Urgency.NEWS, lockouts), pool=house.pool, clock=house.clock
         ),
-        batch_size=1024,
+        # Large: a batch lasts as long as its slowest answer.
+        batch_size=4096,
     )
     rereader = Rereader(
         _reader(house, Urgency.UPKEEP, lockouts),

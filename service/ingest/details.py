@@ -32,7 +32,7 @@ from service.ingest.reading import OrderReader, Outcome
 from service.ingest.rereads import Wish, want_all
 from service.telemetry import context_of, links_to, meter, order_attributes, tracer
 
-IN_FLIGHT: Final = 32
+IN_FLIGHT: Final = 64
 """Orders read side by side."""
 
 _FOLLOWED: Final = frozenset({OrderStatusReported.__name__, CallSucceeded.__name__})

@@ -141,6 +141,7 @@ def settings_of(
         "ORDER_TRACKING_PARTITIONS": str(PARTITIONS),
         "ORDER_TRACKING_HTTP_PORT": str(port),
         "ORDER_TRACKING_REQUESTS_PER_MINUTE": "1000000",
+        "ORDER_TRACKING_CALL_WORKERS": "128",
         "ORDER_TRACKING_ACCOUNTS": json.dumps(
             [_account(known, store.url, port) for known in STORES]
         ),
