@@ -47,6 +47,8 @@ class Backlog(NamedTuple):
 
 async def want_all(connection: Connection, wishes: Sequence[Wish]) -> None:
     """Make *wishes* in the connection's transaction; see `Rereads.want`."""
+    # In order: two who wish for the same orders must not wait for each other.
+    wishes = sorted(wishes)
     if wishes:
         await connection.execute(
             _WANT,

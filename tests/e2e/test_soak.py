@@ -245,6 +245,13 @@ def spoil(store: Sandbox, *, throttles: int) -> None:
             store.faults.add(rule.model_copy(update={"times": throttles}))
 
 
+HURRY: Final = """
+    UPDATE ingest.rereads AS r SET due_at = now()
+    FROM (SELECT account, order_id FROM ingest.rereads FOR UPDATE SKIP LOCKED) AS free
+    WHERE r.account = free.account AND r.order_id = free.order_id
+"""
+
+
 async def is_configured(store: Sandbox, http: aiohttp.ClientSession, url: str) -> bool:
     """Say whether feeds and hooks are there, which the service sees to by itself."""
     try:
@@ -275,7 +282,7 @@ async def agrees(
 ) -> bool:
     """Say whether nothing is left to do, and every order is shown as it stands."""
     # Hours, else: what VTEX tells of by no event is read again when it is due.
-    await pool.execute("UPDATE ingest.rereads SET due_at = now()")
+    await pool.execute(HURRY)
     if +selling.waiting() or +await unhandled(pool, topic):
         return False
     return not differing(selling.store, await shown_orders(http, url))
