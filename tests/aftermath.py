@@ -54,6 +54,8 @@ async def let_time_pass(pool: Pool) -> None:
     await pool.execute(
         "UPDATE react.lanes SET next_at = now() WHERE lease_owner IS NOT NULL"
     )
+    # Feed and hook are looked at every few minutes.
+    await pool.execute("UPDATE ingest.configurations SET due_at = now()")
 
 
 async def ended(shops: Traffic, pool: Pool, topic: EventsTopic) -> bool:
