@@ -1,4 +1,4 @@
-"""PostgreSQL without domain: pool, statements from files, lost connections, migrations."""
+"""PostgreSQL without domain: pool, statements from files, lost connections."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -6,9 +6,6 @@ from importlib import resources
 from pathlib import Path
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection as MigratingConnection
 
 from service.errors import DatabaseUnavailableError
 from service.failpoints import reached
@@ -137,23 +134,3 @@ async def unmigrated(pool: Pool) -> str | None:
     if found is not None and found >= wanted:
         return None
     return f"the schema is at {found}, not {wanted}; {_MIGRATE}"
-
-
-def migrate(dsn: str) -> None:
-    """Bring the database at *dsn* to the newest schema; harmless to repeat."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.attributes["dsn"] = dsn
-    reached("migration.before")
-    with translated():
-        command.upgrade(config, "head")
-    reached("migration.after")
-
-
-def run_script(migrating: MigratingConnection, path: Path) -> None:
-    """Run a file of many statements inside alembic's transaction."""
-    script = path.read_text(encoding="utf-8")
-    driver = migrating.connection.dbapi_connection
-    # asyncpg prepares single statements only, unless it is asked directly.
-    driver.run_async(lambda asyncpg_connection: asyncpg_connection.execute(script))  # type: ignore[union-attr]
-    reached("migration.script")

@@ -10,9 +10,9 @@ from pydantic import HttpUrl, SecretStr
 
 from service.app import serve
 from service.config import ROLES, Account, Settings
-from service.db import migrate
 from service.embedded.kafka import kafka
 from service.embedded.postgres import postgres
+from service.migration import migrate
 from service.sandbox.server import Sandbox, sandbox
 from service.spans import SpanMemory
 

@@ -16,11 +16,12 @@ import pytest_asyncio
 import structlog
 
 import spans_kit  # noqa: F401 - every test runs with spans recorded, as in production
-from service.db import Pool, migrate, open_pool
+from service.db import Pool, open_pool
 from service.embedded.kafka import kafka
 from service.embedded.postgres import postgres
 from service.eventlog.store import PostgresEventLog, create_partitions, open_log
 from service.eventlog.wake import Wake
+from service.migration import migrate
 
 PARTITIONS = 16
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alembic import op
 
-from service.db import run_script
+from service.migration import run_script
 
 revision = "0002"
 down_revision = "0001"

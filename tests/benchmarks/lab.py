@@ -10,10 +10,11 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 
-from service.db import migrate, open_pool
+from service.db import open_pool
 from service.embedded.kafka import kafka
 from service.embedded.postgres import postgres
 from service.eventlog.store import create_partitions
+from service.migration import migrate
 
 PARTITIONS = 16
 
