@@ -42,6 +42,9 @@ ServiceError
     └── TopicGapError
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 
 class ServiceError(Exception):
     """Something went wrong in the order-tracking service."""
@@ -307,3 +310,30 @@ class ResourceNotFoundError(CallRefusedError):
     """VTEX does not have this order, invoice or configuration."""
 
     code = "resource-not-found"
+
+
+@contextmanager
+def ungrouped() -> Iterator[None]:
+    """Raise the `most_telling` of the errors that ended a group of tasks, by itself."""
+    failure = None
+    try:
+        yield
+    except ExceptionGroup as group:
+        failure = most_telling(group.exceptions)
+    if failure is not None:
+        raise failure
+
+
+def most_telling(failures: Iterable[Exception]) -> Exception:
+    """Pick what to act on first of what failed side by side.
+
+    What concerns more than the task that it ended, such as that something is away,
+    comes before what concerns that task alone.
+    """
+    return min(
+        failures,
+        key=lambda failure: (
+            not isinstance(failure, UnavailableError),
+            not isinstance(failure, UnreadableError),
+        ),
+    )

@@ -35,6 +35,9 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 ACCOUNT = "order_tracking.account"
 ORDER_ID = "order_tracking.order_id"
 
+_UNRECORDED = "-00"
+"""Flags at the end of a traceparent."""
+
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 tracer = trace.get_tracer("order-tracking")
@@ -61,6 +64,12 @@ def current_traceparent() -> str | None:
     return traceparent_of(trace.get_current_span())
 
 
+def current_trace_id() -> str | None:
+    """Return the id of the current trace, or None outside any span."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
 def context_of(traceparent: str | None) -> Context | None:
     """Return the context that *traceparent* names, to start a child span in."""
     if traceparent is None:
@@ -69,12 +78,15 @@ def context_of(traceparent: str | None) -> Context | None:
 
 
 def links_to(traceparents: Iterable[str | None]) -> list[trace.Link]:
-    """Link a batch span to the spans that wrote its events, `MAX_LINKS` at most."""
+    """Link a batch span to the spans that wrote its events, `MAX_LINKS` at most.
+
+    Those that nobody recorded are left out: there is nothing to be found behind them.
+    """
     links: list[trace.Link] = []
     for traceparent in traceparents:
         if len(links) == MAX_LINKS:
             break
-        if traceparent is not None:
+        if traceparent is not None and not traceparent.endswith(_UNRECORDED):
             span = trace.get_current_span(context_of(traceparent))
             links.append(trace.Link(span.get_span_context()))
     return links

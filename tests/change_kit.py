@@ -2,15 +2,12 @@
 
 from typing import Final
 
-from typing_extensions import override
-
-from sandbox_kit import Body, bring, invoice_body
+from sandbox_kit import Body, ChosenFaults, bring, invoice_body
 from service.sandbox import calls
 from service.sandbox.change_desk import Changes
 from service.sandbox.change_records import ChangeRequest, RegisteredChange
 from service.sandbox.change_settings import ChangeSettings
 from service.sandbox.clock import ManualClock
-from service.sandbox.faults import Faults
 from service.sandbox.invention import Wish
 from service.sandbox.oms import Caller, Oms
 from service.sandbox.orders import Order
@@ -22,17 +19,6 @@ TWO_DELIVERIES: Final = Wish(
 )
 LONG_ENOUGH: Final = 5.0
 """Seconds after which every change has come to its end."""
-
-
-class ChosenFaults(Faults):
-    """Whatever is in `names` happens every time."""
-
-    def __init__(self, *names: str) -> None:
-        self.names = set(names)
-
-    @override
-    def strikes(self, fault: str, *, account: str, order_id: str = "") -> bool:
-        return fault in self.names
 
 
 class ChangeShop:

@@ -1,6 +1,6 @@
 """What the tests of ingestion share: a quarantine and wishes in lists, items of a feed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from typing_extensions import override
@@ -9,6 +9,7 @@ from memory_log import MemoryEventLog
 from service.domain.facts import OrderStatusReported
 from service.errors import DatabaseUnavailableError, InvalidEventError
 from service.eventlog.codec import decode
+from service.eventlog.ports import EventLog
 from service.eventlog.records import Append, Appended, RecordedEvent, StreamKey
 from service.ingest.quarantine import Unreadable
 
@@ -102,3 +103,15 @@ def statuses(events: Iterable[RecordedEvent]) -> list[str | None]:
     """Return the states that *events* report, in order."""
     facts = (decode(event) for event in events)
     return [fact.state for fact in facts if isinstance(fact, OrderStatusReported)]
+
+
+async def tells_all(
+    log: EventLog, account: str, changes: Mapping[str, Sequence[str]]
+) -> bool:
+    """Say whether *log* tells the states of each order in *changes*, and each once."""
+    streams = [StreamKey(account, order_id) for order_id in changes]
+    told = await log.read_streams(streams)
+    return all(
+        sorted(map(str, statuses(told[stream]))) == sorted(changes[stream.order_id])
+        for stream in streams
+    )

@@ -19,7 +19,8 @@ from service.orders_api.bodies import (
     Tracking,
     TrackingEvent,
 )
-from service.orders_api.listing import OrderFilters, OrderPage
+from service.orders_api.filters import OrderFilters
+from service.orders_api.listing import OrderPage
 from service.orders_api.receipt import Receipt
 from service.orders_api.users import UserFilters
 from vtex import Reply

@@ -1,5 +1,6 @@
 """A VTEX that answers by script, for what the sandbox never says."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,12 +22,16 @@ TOKEN = "a-token-nobody-may-read"  # noqa: S105 - it opens nothing
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer; *content* is sent as JSON unless there is a *body*."""
+    """One answer; *content* is sent as JSON unless there is a *body*.
+
+    It is held back until *released* is set, where there is one.
+    """
 
     status: int = 200
     content: object = None
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    released: asyncio.Event | None = None
 
     def response(self) -> web.Response:
         body = orjson.dumps(self.content) if self.body is None else self.body
@@ -75,7 +80,10 @@ class ScriptedVtex:
         replies = self._replies[f"{asked.method} {asked.path}"]
         if not replies:
             return Reply(404, {"error": {"code": "1", "message": "none"}}).response()
-        return (replies.pop(0) if len(replies) > 1 else replies[0]).response()
+        reply = replies.pop(0) if len(replies) > 1 else replies[0]
+        if reply.released is not None:
+            await reply.released.wait()
+        return reply.response()
 
 
 @asynccontextmanager

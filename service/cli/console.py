@@ -11,6 +11,7 @@ from rich.console import Console
 
 from service.config import Settings
 from service.errors import InvalidSettingsError
+from service.eventlog.records import StreamKey
 from service.garbage import collect_seldom
 from service.publish.quiet import quieten_aiokafka
 from service.spans import SpanMemory
@@ -35,6 +36,13 @@ def dsn_of(settings: Settings) -> str:
     if settings.postgres_dsn is None:
         raise InvalidSettingsError("Set ORDER_TRACKING_POSTGRES_DSN to the database.")
     return settings.postgres_dsn.get_secret_value()
+
+
+def stream_of(order: str) -> StreamKey:
+    account, slash, order_id = order.partition("/")
+    if not (account and slash and order_id):
+        raise typer.BadParameter("Write the order as ACCOUNT/ORDER.")
+    return StreamKey(account, order_id)
 
 
 def set_up(settings: Settings, *spans: SpanMemory) -> None:

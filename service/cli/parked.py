@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from service.cli.console import CARE, app, dsn_of, run
+from service.cli.console import CARE, app, dsn_of, run, stream_of
 from service.clock import SystemClock
 from service.config import settings_from_env
 from service.db import open_pool
@@ -67,7 +67,7 @@ def show(
 ) -> None:
     """Show the events of an order from the one that failed on, without contents."""
     dsn = dsn_of(settings_from_env())
-    run(_show(dsn, consumer, _stream(order)))
+    run(_show(dsn, consumer, stream_of(order)))
 
 
 @parked.command()
@@ -94,17 +94,10 @@ def drop(
     _ask("drop", consumer, _one_or_all(order, everything=everything), within=within)
 
 
-def _stream(order: str) -> StreamKey:
-    account, slash, order_id = order.partition("/")
-    if not (account and slash and order_id):
-        raise typer.BadParameter("Write the order as ACCOUNT/ORDER.")
-    return StreamKey(account, order_id)
-
-
 def _one_or_all(order: str | None, *, everything: bool) -> StreamKey | None:
     if everything == (order is not None):
         raise typer.BadParameter("Name an order as ACCOUNT/ORDER, or take --all.")
-    return None if order is None else _stream(order)
+    return None if order is None else stream_of(order)
 
 
 async def _list(dsn: str, consumer: str | None) -> None:

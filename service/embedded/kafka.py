@@ -18,7 +18,7 @@ from service.embedded.cluster import Cluster, remembered_cluster
 from service.embedded.extra import INSTALL, extra
 from service.embedded.folder import locked
 from service.embedded.jars import default_cache, fetch
-from service.errors import EmbeddedServerError
+from service.errors import EmbeddedServerError, ungrouped
 
 logger = structlog.get_logger()
 
@@ -117,12 +117,10 @@ async def _running(brokers: Sequence[Broker]) -> AsyncIterator[None]:
 
 async def _start(brokers: Sequence[Broker]) -> None:
     # Side by side: one after the other they would format for a second each.
-    try:
+    with ungrouped():
         async with asyncio.TaskGroup() as tasks:
             for broker in brokers:
                 tasks.create_task(broker.start())
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
 
 
 def java_command(java: Path, jars: Sequence[Path]) -> tuple[str, ...]:

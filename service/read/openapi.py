@@ -1,10 +1,10 @@
 """The OpenAPI 3.1 document of all endpoints, made from their own declarations."""
 
-import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
 from inspect import cleandoc
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -12,14 +12,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from service.read.summaries import NOT_SHARED
-from service.web import Endpoint, Problem, json_response
+from service.web import Endpoint, json_response
+from service.web.openapi import REF, Json, parameters_of, paths_of
+from service.web.problems import Problem
 
-_REF: Final = "#/components/schemas/{model}"
-_WORD: Final = re.compile(r"[A-Za-z0-9]+")
-_PARAMETER: Final = re.compile(r"{(\w+)}")
-
-_Json = dict[str, Any]
-_Refs = Mapping[Any, _Json]
+_Refs = Mapping[Any, Json]
 
 
 def openapi_endpoint(endpoints: Sequence[Endpoint], *, version: str) -> Endpoint:
@@ -41,24 +38,17 @@ def openapi_endpoint(endpoints: Sequence[Endpoint], *, version: str) -> Endpoint
     return own
 
 
-def openapi(endpoints: Sequence[Endpoint], *, version: str) -> _Json:
+def openapi(endpoints: Sequence[Endpoint], *, version: str) -> Json:
     """Describe *endpoints*.
 
     Raises:
         ValueError: Two endpoints share a summary, from which their ids are made.
     """
-    paths: dict[str, _Json] = {}
-    ids = [_operation_id(endpoint) for endpoint in endpoints]
-    if len(set(ids)) < len(ids):
-        raise ValueError(f"operations share an id: {sorted(ids)}")
     refs, schemas = _schemas(endpoints)
-    for endpoint in endpoints:
-        operations = paths.setdefault(endpoint.path, {})
-        operations[endpoint.method.lower()] = _operation(endpoint, refs)
     return {
         "openapi": "3.1.1",
         "info": {"title": "order-tracking", "version": version},
-        "paths": paths,
+        "paths": paths_of(endpoints, partial(_operation, refs=refs)),
         "components": {
             "schemas": schemas,
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
@@ -66,16 +56,9 @@ def openapi(endpoints: Sequence[Endpoint], *, version: str) -> _Json:
     }
 
 
-def _operation_id(endpoint: Endpoint) -> str:
-    words = "".join(word.capitalize() for word in _WORD.findall(endpoint.summary))
-    return words[0].lower() + words[1:]
-
-
-def _operation(endpoint: Endpoint, refs: _Refs) -> _Json:
-    operation: _Json = {
-        "operationId": _operation_id(endpoint),
-        "summary": endpoint.summary,
-        "parameters": _parameters(endpoint),
+def _operation(endpoint: Endpoint, *, refs: _Refs) -> Json:
+    operation: Json = {
+        "parameters": [*parameters_of(endpoint), *map(_header, endpoint.headers)],
         "responses": _responses(endpoint, refs),
         "security": [] if endpoint.public else [{"key": []}],
     }
@@ -89,26 +72,11 @@ def _operation(endpoint: Endpoint, refs: _Refs) -> _Json:
     return operation
 
 
-def _parameters(endpoint: Endpoint) -> list[_Json]:
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(endpoint.path)
-    ]
-    parameters += [
-        {"name": name, "in": "header", "schema": {"type": "string"}}
-        for name in endpoint.headers
-    ]
-    if endpoint.query is not None:
-        schema = endpoint.query.model_json_schema(ref_template=_REF)
-        required = schema.get("required", [])
-        parameters += [
-            {"name": name, "in": "query", "required": name in required, "schema": of}
-            for name, of in schema["properties"].items()
-        ]
-    return parameters
+def _header(name: str) -> Json:
+    return {"name": name, "in": "header", "schema": {"type": "string"}}
 
 
-def _responses(endpoint: Endpoint, refs: _Refs) -> _Json:
+def _responses(endpoint: Endpoint, refs: _Refs) -> Json:
     answer = {"type": "object" if "json" in endpoint.media_type else "string"}
     if endpoint.answer is not None:
         answer = refs[endpoint.answer, "serialization"]
@@ -135,16 +103,16 @@ def _failures(endpoint: Endpoint) -> set[HTTPStatus]:
     return failures
 
 
-def _content(media_type: str, schema: Mapping[str, object]) -> _Json:
+def _content(media_type: str, schema: Mapping[str, object]) -> Json:
     return {media_type: {"schema": schema}}
 
 
-def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_Refs, _Json]:
+def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_Refs, Json]:
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [(Problem, "serialization")]
     for endpoint in endpoints:
         if endpoint.answer is not None:
             models.append((endpoint.answer, "serialization"))
         if endpoint.body is not None:
             models.append((endpoint.body, "validation"))
-    refs, schema = models_json_schema(list(dict.fromkeys(models)), ref_template=_REF)
+    refs, schema = models_json_schema(list(dict.fromkeys(models)), ref_template=REF)
     return refs, schema["$defs"]

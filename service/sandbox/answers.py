@@ -76,6 +76,15 @@ async def json_body(request: web.Request) -> object:
         raise InvalidBodyError({"body": "is not JSON"}) from None
 
 
+async def read_json(model: type[_Model], request: web.Request) -> _Model:
+    """Return the JSON of *request* as *model*.
+
+    Raises:
+        InvalidBodyError: Names every field that is missing or wrong.
+    """
+    return read_body(model, await json_body(request))
+
+
 def read_query(model: type[_Model], request: web.Request) -> _Model:
     """Return the query of *request*; a name that is repeated holds several values.
 

@@ -13,7 +13,7 @@ from pydantic import (
     ValidationError,
 )
 
-from service.sandbox.orders import InvoiceType
+from service.sandbox.packages import InvoiceType
 from service.sandbox.refusals import InvalidBodyError
 
 Json = Mapping[str, object]

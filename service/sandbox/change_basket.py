@@ -7,7 +7,8 @@ from dataclasses import replace
 from service.sandbox.change_records import ChangedLine, ChosenShipping
 from service.sandbox.change_refusals import ChangeRefusedError
 from service.sandbox.change_rules import named_items
-from service.sandbox.orders import Item, Order
+from service.sandbox.items import Item
+from service.sandbox.orders import Order
 
 
 class Basket:
@@ -113,8 +114,7 @@ def changed_line(
 
 def _invoiced_units(order: Order) -> Counter[str]:
     units: Counter[str] = Counter()
-    for package in order.packages:
-        if package.type == "Output":
-            for packed in package.items:
-                units[order.unique_id(packed.item_index)] += packed.quantity
+    for package in order.sold_packages:
+        for packed in package.items:
+            units[order.unique_id(packed.item_index)] += packed.quantity
     return units

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.sandbox.bodies import Text
 from service.sandbox.change_settings import ModificationSettings
-from service.sandbox.orders import Channel
+from service.sandbox.items import Channel
 
 Cents = Annotated[int, Field(ge=0, lt=2**31)]
 Quantity = Annotated[int, Field(gt=0, le=1_000_000)]

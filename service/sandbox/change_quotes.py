@@ -16,7 +16,8 @@ from service.sandbox.change_records import ChangedLine, ChangeEffect, Operation
 from service.sandbox.change_refusals import ChangedItemUnknownError, ChangeRefusedError
 from service.sandbox.change_rules import Revision
 from service.sandbox.change_supply import from_catalogue, supplied
-from service.sandbox.orders import Item, Order, Shopper
+from service.sandbox.items import Item
+from service.sandbox.orders import Order, Shopper
 
 
 def quote_registration(order: Order, body: ChangeRegistration) -> Revision:

@@ -204,20 +204,16 @@ class ChangeRoutes:
 
     async def _retry(self, request: web.Request) -> web.Response:
         """Try a change again that stopped on an error."""
-        body, change_id = (
-            await json_body(request),
-            request.match_info["changeRequestId"],
-        )
+        body = await json_body(request)
+        change_id = request.match_info["changeRequestId"]
         with _found(request) as order_id:
             self._changes.retry(request[CALLER], order_id, change_id, body)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def _cancel(self, request: web.Request) -> web.Response:
         """Give a change up that stopped on an error."""
-        body, change_id = (
-            await json_body(request),
-            request.match_info["changeRequestId"],
-        )
+        body = await json_body(request)
+        change_id = request.match_info["changeRequestId"]
         with _found(request) as order_id:
             self._changes.cancel(request[CALLER], order_id, change_id, body)
         return web.Response(status=HTTPStatus.OK)

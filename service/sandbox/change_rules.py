@@ -6,7 +6,9 @@ from typing import Final
 
 from service.sandbox.change_records import ChangeEffect
 from service.sandbox.change_refusals import ChangeInProgressError, ChangeRefusedError
-from service.sandbox.orders import Item, Order, Package, Shopper
+from service.sandbox.items import Item
+from service.sandbox.orders import Order, Shopper
+from service.sandbox.packages import Package
 
 LARGEST_NUMBER: Final = 50
 """Changes of the first version that one order takes."""

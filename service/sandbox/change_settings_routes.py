@@ -6,8 +6,7 @@ import orjson
 from aiohttp import web
 
 from service.sandbox.accounts import CALLER
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import read_body
+from service.sandbox.answers import answer, read_json
 from service.sandbox.change_bodies import SellerWindow
 from service.sandbox.change_routes import AccountQuery
 from service.sandbox.change_settings import ChangeSettings, ModificationSettings
@@ -80,7 +79,7 @@ class ChangeSettingsRoutes:
 
     async def _put(self, request: web.Request) -> web.Response:
         """Set how the account changes its orders."""
-        given = read_body(ModificationSettings, await json_body(request))
+        given = await read_json(ModificationSettings, request)
         changed = self._settings.update(request[CALLER].account, given)
         return answer(changed.document())
 
@@ -91,7 +90,7 @@ class ChangeSettingsRoutes:
 
     async def _set_window(self, request: web.Request) -> web.Response:
         """Set how long a sale waits for another seller."""
-        window = read_body(SellerWindow, await json_body(request))
+        window = await read_json(SellerWindow, request)
         account = request[CALLER].account
         self._settings.set_days_to_change_seller(account, window.waiting_time)
         return web.Response(status=HTTPStatus.CREATED)

@@ -8,7 +8,8 @@ from service.sandbox.change_lines import UNIT, detail_url, image_url
 from service.sandbox.change_records import ChangedLine, ChangeEffect, Operation
 from service.sandbox.change_rules import named_items
 from service.sandbox.clock import moment
-from service.sandbox.orders import Item, Order
+from service.sandbox.items import Item
+from service.sandbox.orders import Order
 
 
 def summary(order: Order) -> dict[str, object]:

@@ -7,7 +7,8 @@ from service.sandbox.change_bodies import LogisticsChoice, PutItems, PutLine
 from service.sandbox.change_records import ChosenShipping
 from service.sandbox.change_refusals import ChangeRefusedError
 from service.sandbox.invention import find_product
-from service.sandbox.orders import Item, Logistics, Order
+from service.sandbox.items import Item, Logistics
+from service.sandbox.orders import Order
 
 _UNIT = "un"
 

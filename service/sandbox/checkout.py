@@ -17,17 +17,10 @@ from service.sandbox.checkout_bodies import (
 )
 from service.sandbox.custom_data import AskedData, CartData
 from service.sandbox.invention import PRODUCTS, Wish, invent_order
+from service.sandbox.items import Item, Logistics, Place
 from service.sandbox.keeping import Document, Kept
 from service.sandbox.oms import Caller, Oms
-from service.sandbox.orders import (
-    CustomData,
-    Fate,
-    Item,
-    Logistics,
-    Order,
-    Place,
-    Shopper,
-)
+from service.sandbox.orders import CustomData, Fate, Order, Shopper
 from service.sandbox.people import PICKUP_POINTS
 from service.sandbox.purchase import split
 from service.sandbox.refusals import (

@@ -7,7 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from service.sandbox.bodies import Moment, Text
 from service.sandbox.custom_data import AskedData
-from service.sandbox.orders import Channel
+from service.sandbox.items import Channel
 
 Count = Annotated[int, Field(ge=1, le=1000)]
 Cents = Annotated[int, Field(ge=0, le=10**10)]

@@ -6,8 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from service.sandbox.accounts import CALLER
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import read_body
+from service.sandbox.answers import answer, read_json
 from service.sandbox.checkout import Checkout
 from service.sandbox.checkout_bodies import AddedItems, Purchase, Transaction
 from service.sandbox.checkout_documents import (
@@ -98,7 +97,7 @@ class CheckoutRoutes:
 
     async def _place(self, request: web.Request) -> web.Response:
         """Place a purchase."""
-        purchase = read_body(Purchase, await json_body(request))
+        purchase = await read_json(Purchase, request)
         orders = self._checkout.place(request[CALLER], purchase)
         return answer(placed_document(orders), status=HTTPStatus.CREATED)
 
@@ -112,14 +111,14 @@ class CheckoutRoutes:
 
     async def _add(self, request: web.Request) -> web.Response:
         """Add items to a cart."""
-        added = read_body(AddedItems, await json_body(request))
+        added = await read_json(AddedItems, request)
         cart = request.match_info["orderFormId"]
         self._checkout.add(request[CALLER].account, cart, added.order_items)
         return self._cart(request, cart)
 
     async def _buy(self, request: web.Request) -> web.Response:
         """Place an order from a cart."""
-        read_body(Transaction, await json_body(request))
+        await read_json(Transaction, request)
         cart = request.match_info["orderFormId"]
         orders = self._checkout.buy_cart(request[CALLER], cart)
         return answer(transaction_document(orders, cart), status=HTTPStatus.CREATED)

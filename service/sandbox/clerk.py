@@ -9,7 +9,8 @@ from service.sandbox import calls
 from service.sandbox.calls import Call
 from service.sandbox.clock import moment
 from service.sandbox.oms import Caller, Oms
-from service.sandbox.orders import Order, Package
+from service.sandbox.orders import Order
+from service.sandbox.packages import Package
 from service.sandbox.refusals import NotAllowedError
 
 Deed = Literal[
@@ -85,7 +86,7 @@ def _bill(
 
 def _left(order: Order) -> dict[int, int]:
     left = {index: item.quantity for index, item in enumerate(order.items)}
-    for package in _sold(order):
+    for package in order.sold_packages:
         for packed in package.items:
             left[packed.item_index] -= packed.quantity
     return {index: max(0, quantity) for index, quantity in left.items()}
@@ -106,14 +107,10 @@ def _deliver(order: Order, at: datetime) -> Call:
 
 
 def _next_package(order: Order) -> Package:
-    for package in _sold(order):
+    for package in order.sold_packages:
         if package.courier_status is None or not package.courier_status.finished:
             return package
     raise NotAllowedError("No package is on its way; invoice the order first")
-
-
-def _sold(order: Order) -> list[Package]:
-    return [package for package in order.packages if package.type == "Output"]
 
 
 def _number(package: Package, at: datetime) -> Call:

@@ -116,7 +116,7 @@ class ScaledClock(MovableClock, Kept):
 
 
 def zulu(at: datetime) -> str:
-    """Write a time as VTEX's feed and hook do."""
+    """Write a time as VTEX's feed, hook and tasks do."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

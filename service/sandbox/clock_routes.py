@@ -6,8 +6,8 @@ from typing import Annotated, Final
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import Moment, read_body
+from service.sandbox.answers import answer, read_json
+from service.sandbox.bodies import Moment
 from service.sandbox.clock import MovableClock, ScaledClock, moment
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.refusals import NotAllowedError
@@ -70,7 +70,7 @@ class ClockRoutes:
 
     async def _move(self, request: web.Request) -> web.Response:
         """Move the clock."""
-        body = read_body(ClockBody, await json_body(request))
+        body = await read_json(ClockBody, request)
         target = self._target(body)
         if body.time_scale is not None:
             if not isinstance(self._clock, ScaledClock):

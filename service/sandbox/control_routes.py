@@ -7,13 +7,14 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.sandbox import calls
-from service.sandbox.answers import answer, json_body
+from service.sandbox.answers import answer, json_body, read_json, read_query
 from service.sandbox.bodies import read_body
 from service.sandbox.clock import moment
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.invention import Wish
 from service.sandbox.oms import Caller, Oms
-from service.sandbox.orders import Order, Package
+from service.sandbox.orders import Order
+from service.sandbox.packages import Package
 from service.sandbox.shapes import JsonObject
 from service.sandbox.state import LedgerEntry
 
@@ -133,7 +134,7 @@ class ControlRoutes:
         return answer({"status": "ok"})
 
     async def _ledger(self, request: web.Request) -> web.Response:
-        page = read_body(_Page, dict(request.query))
+        page = read_query(_Page, request)
         entries = self._oms.ledger(after=page.after, limit=page.limit)
         return answer(
             {
@@ -159,7 +160,7 @@ class ControlRoutes:
 
     async def _change_seller(self, request: web.Request) -> web.Response:
         """Change an order's seller."""
-        body = read_body(_NewSeller, await json_body(request))
+        body = await read_json(_NewSeller, request)
         account = self._oms.known_account(body.account)
         order_id = request.match_info["orderId"]
         order = self._oms.change_seller(account, order_id, body.seller)
@@ -210,15 +211,15 @@ def _truth(order: Order) -> dict[str, object]:
         "invoicedValue": order.invoiced_value,
         "returnedValue": order.returned_value,
         "courier": _courier(order),
-        "sellers": sorted({item.seller for item in order.items}),
-        "channels": sorted({item.logistics.channel for item in order.items}),
+        "sellers": order.sellers,
+        "channels": order.channels,
         "packages": [_package(package) for package in order.packages],
     }
 
 
 def _courier(order: Order) -> str:
     """Say how far the packages of *order* are that were sold."""
-    sold = [package for package in order.packages if package.type == "Output"]
+    sold = order.sold_packages
     if not any(package.courier_status for package in sold):
         return "pending"
     if order.invoiced_value < order.value:

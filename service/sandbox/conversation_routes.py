@@ -7,8 +7,8 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
 from service.sandbox.accounts import CALLER
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import Text, read_body
+from service.sandbox.answers import answer, read_json
+from service.sandbox.bodies import Text
 from service.sandbox.calls import Call
 from service.sandbox.clock import moment
 from service.sandbox.endpoint import Endpoint
@@ -88,7 +88,7 @@ class ConversationRoutes:
     async def _add(self, request: web.Request) -> web.Response:
         """Add a line to the order's log."""
         caller = request[CALLER]
-        line = read_body(NewInteraction, await json_body(request))
+        line = await read_json(NewInteraction, request)
         call = add_interaction(line, by=caller.name)
         self._oms.carry_out(caller, request.match_info["orderId"], call)
         return web.Response()

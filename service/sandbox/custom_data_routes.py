@@ -5,8 +5,7 @@ from typing import Final
 from aiohttp import web
 
 from service.sandbox.accounts import CALLER
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import read_body
+from service.sandbox.answers import answer, read_json
 from service.sandbox.checkout import Checkout
 from service.sandbox.checkout_documents import cart_document
 from service.sandbox.custom_data import (
@@ -91,12 +90,12 @@ class CustomDataRoutes:
 
     async def _set_all(self, request: web.Request) -> web.Response:
         """Give fields of an app their values."""
-        values = read_body(Values, await json_body(request))
+        values = await read_json(Values, request)
         return self._changed(request, set_values(request.match_info["appId"], values))
 
     async def _set_one(self, request: web.Request) -> web.Response:
         """Give one field of an app its value."""
-        body = read_body(FieldValue, await json_body(request))
+        body = await read_json(FieldValue, request)
         match = request.match_info
         values = Values({match["appFieldName"]: body.value})
         return self._changed(request, set_values(match["appId"], values))
@@ -109,7 +108,7 @@ class CustomDataRoutes:
 
     async def _attach(self, request: web.Request) -> web.Response:
         """Give the order a field of its own."""
-        field = read_body(NewField, await json_body(request))
+        field = await read_json(NewField, request)
         return self._changed(request, set_field(field))
 
     def _changed(self, request: web.Request, change: Change) -> web.Response:

@@ -1,7 +1,9 @@
 """The parts of the order document that tell how the order travels."""
 
 from service.sandbox.clock import moment
-from service.sandbox.orders import Item, Order, Package, PickupPoint, Place, Shopper
+from service.sandbox.items import Item, PickupPoint, Place
+from service.sandbox.orders import Order, Shopper
+from service.sandbox.packages import Package
 
 
 def shipping_data(order: Order) -> dict[str, object]:

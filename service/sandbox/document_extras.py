@@ -1,5 +1,6 @@
 """The parts of the order document that only some orders have."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from service.sandbox.orders import CustomData, Order
@@ -56,11 +57,17 @@ def custom_document(custom: CustomData) -> dict[str, object] | None:
 def _marketing(order: Order) -> dict[str, object] | None:
     if not order.utm_source and not order.is_in_store:
         return None
+    tags = [_SALES_APP] if order.is_in_store else []
+    return marketing_data(source=order.utm_source or "", tags=tags)
+
+
+def marketing_data(*, source: str = "", tags: Sequence[str] = ()) -> dict[str, object]:
+    """Return where an order came from; nothing but *source* and *tags* is known."""
     return {
         "id": "marketingData",
-        "utmSource": order.utm_source or "",
+        "utmSource": source,
         **dict.fromkeys(_UNUSED, ""),
-        "marketingTags": [_SALES_APP] if order.is_in_store else [],
+        "marketingTags": list(tags),
     }
 
 

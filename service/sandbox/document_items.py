@@ -1,6 +1,7 @@
 """The parts of the order document that tell what was bought."""
 
-from service.sandbox.orders import Item, Order
+from service.sandbox.items import Item
+from service.sandbox.orders import Order
 
 
 def items_of(order: Order) -> list[dict[str, object]]:

@@ -1,20 +1,10 @@
 """The order document as other operations than Get order word it."""
 
-from typing import Any, Final
+from typing import Any
 
 from service.sandbox.document import order_document
+from service.sandbox.document_extras import marketing_data
 from service.sandbox.orders import Order
-
-_UTM: Final = (
-    "utmSource",
-    "utmPartner",
-    "utmMedium",
-    "utmCampaign",
-    "coupon",
-    "utmiCampaign",
-    "utmipage",
-    "utmiPart",
-)
 
 
 def user_document(order: Order) -> dict[str, object]:
@@ -33,11 +23,7 @@ def user_document(order: Order) -> dict[str, object]:
         "checkedInPickupPointId": "",
         "taxData": {"areTaxesDesignatedByMarketplace": False, "taxInfoCollection": []},
         "changesAttachment": {"id": "changeAttachment", "changesData": []},
-        "marketingData": {
-            "id": "marketingData",
-            **dict.fromkeys(_UTM, ""),
-            "marketingTags": [],
-        },
+        "marketingData": marketing_data(),
     }
     return {
         **document,

@@ -18,7 +18,8 @@ from service.sandbox.desk import (
     Shipment,
     Sighting,
 )
-from service.sandbox.orders import Item, Order, Place
+from service.sandbox.items import Item, Place
+from service.sandbox.orders import Order
 
 _SHIPPED_AT_ONCE: Final = 0.2
 _SPLIT: Final = 0.4

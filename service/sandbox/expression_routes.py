@@ -4,8 +4,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.sandbox.answers import json_body
-from service.sandbox.bodies import read_body
+from service.sandbox.answers import read_json
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.expressions import CompiledExpression, unescaped
 from service.sandbox.refusals import ExpressionError, InvalidBodyError
@@ -38,7 +37,7 @@ class ExpressionRoutes:
 
     async def _test(self, request: web.Request) -> web.Response:
         """Test an expression."""
-        trial = read_body(_Trial, await json_body(request))
+        trial = await read_json(_Trial, request)
         try:
             document = orjson.loads(unescaped(trial.document))
         except orjson.JSONDecodeError:

@@ -6,8 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 from pydantic import BaseModel
 
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import read_body
+from service.sandbox.answers import answer, read_json
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.fault_book import Entry, FaultBook
 from service.sandbox.fault_rules import FaultRule
@@ -83,7 +82,7 @@ class FaultRoutes:
 
     async def _add(self, request: web.Request) -> web.Response:
         """Let something go wrong."""
-        rule = read_body(FaultRule, await json_body(request))
+        rule = await read_json(FaultRule, request)
         if rule.operation is not None and rule.operation not in self._operations:
             raise InvalidBodyError({"operation": "is no operation of the Orders API"})
         added = self._book.add(rule)

@@ -7,8 +7,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from service.sandbox.accounts import CALLER
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import read_body
+from service.sandbox.answers import answer, json_body, read_json
 from service.sandbox.clock import Clock, zulu
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.feed import Feeds
@@ -149,7 +148,7 @@ class FeedRoutes:
     async def _commit(self, request: web.Request) -> web.Response:
         """Commit items of the feed."""
         feed = self._feeds.of(self._caller(request).name)
-        commit = read_body(_Commit, await json_body(request))
+        commit = await read_json(_Commit, request)
         known = (receipt_of(handle) for handle in commit.handles)
         feed.commit(filter(None, known), now=self._clock.now())
         return web.Response(status=HTTPStatus.OK)

@@ -108,30 +108,22 @@ PATHS: Final[Mapping[Flow, Path]] = MappingProxyType(
 )
 """What follows by itself; a status that is not here waits for a call, or its twin."""
 
+_SALE_DETOURS: Final = frozenset(
+    {
+        "payment-approved",
+        "waiting-seller-handling",
+        DECIDING,
+        CHANGING_SELLER,
+        CREATION_ERROR,
+        REPLACED,
+    }
+)
 _DETOURS: Final[Mapping[Flow, frozenset[str]]] = MappingProxyType(
     {
         "complete": frozenset({ASKED, CREATION_ERROR, REPLACED, "invoiced"}),
-        "marketplace": frozenset(
-            {
-                "payment-approved",
-                "waiting-seller-handling",
-                DECIDING,
-                CHANGING_SELLER,
-                CREATION_ERROR,
-                REPLACED,
-            }
-        ),
+        "marketplace": _SALE_DETOURS,
         "seller": frozenset({ASKED, REPLACED}),
-        "chain": frozenset(
-            {
-                "payment-approved",
-                "waiting-seller-handling",
-                DECIDING,
-                CHANGING_SELLER,
-                CREATION_ERROR,
-                REPLACED,
-            }
-        ),
+        "chain": _SALE_DETOURS,
     }
 )
 """Statuses that no path leads to: a call, the twin or a mishap does."""

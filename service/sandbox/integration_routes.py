@@ -7,8 +7,7 @@ from typing import Final
 from aiohttp import web
 
 from service.sandbox.accounts import CALLER
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import read_body
+from service.sandbox.answers import answer, read_json
 from service.sandbox.checkout_bodies import OutsideOrder, OutsideStatus
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.integration import Integration
@@ -53,13 +52,13 @@ class IntegrationRoutes:
 
     async def _place(self, request: web.Request) -> web.Response:
         """Send an order that was sold outside."""
-        order = read_body(OutsideOrder, await json_body(request))
+        order = await read_json(OutsideOrder, request)
         placed = self._integration.place(request[CALLER], order)
         return answer(_told(placed, "PlaceOrder"), status=HTTPStatus.CREATED)
 
     async def _update(self, request: web.Request) -> web.Response:
         """Tell what became of an order that was sold outside."""
-        status = read_body(OutsideStatus, await json_body(request))
+        status = await read_json(OutsideStatus, request)
         orders = self._integration.update(request[CALLER], status)
         return answer(_told(orders, "AuthorizeOrder"))
 

@@ -9,15 +9,8 @@ from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.sandbox.orders import (
-    NO_STATUS,
-    Channel,
-    Fate,
-    Flow,
-    Item,
-    Logistics,
-    Order,
-)
+from service.sandbox.items import Channel, Item, Logistics
+from service.sandbox.orders import NO_STATUS, Fate, Flow, Order
 from service.sandbox.people import PICKUP_POINTS, invent_operator, invent_shopper
 
 OWN_SELLER: Final = "1"

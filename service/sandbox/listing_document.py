@@ -12,8 +12,8 @@ from typing import Any, Final, Self
 from service.sandbox.clock import moment
 from service.sandbox.document import order_document
 from service.sandbox.index import Row
+from service.sandbox.items import Item
 from service.sandbox.listing import Paging, estimated_at
-from service.sandbox.orders import Item
 from service.sandbox.payments import PAYMENT_NAME
 
 _LARGEST: Final = 2**63

@@ -152,10 +152,9 @@ def _occasions(order: Order) -> Iterator[tuple[str, str]]:
     yield "placed", ""
     if order.authorized_at is not None:
         yield "approved", ""
-    for package in order.packages:
-        if package.type == "Output":
-            yield "invoiced", package.invoice_number
-            if package.tracking_number:
-                yield "shipped", package.invoice_number
+    for package in order.sold_packages:
+        yield "invoiced", package.invoice_number
+        if package.tracking_number:
+            yield "shipped", package.invoice_number
     if order.status == "canceled":
         yield "canceled", ""

@@ -1,8 +1,7 @@
 """The sandbox's own OpenAPI 3.1 document, made from the declarations of its parts."""
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,13 +14,11 @@ from service.sandbox.accounts import COOKIE
 from service.sandbox.answers import words_as_problem
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.shapes import JsonObject, OmsFailure, Problem
+from service.web.openapi import REF, Json, operation_id, parameters_of, paths_of
 
 API: Final = "/api/"
 """Below this path nobody comes in without credentials."""
 
-_REF: Final = "#/components/schemas/{model}"
-_WORD: Final = re.compile(r"[A-Za-z0-9]+")
-_PARAMETER: Final = re.compile(r"{(\w+)}")
 _SECURITY: Final = {
     "appKey": {"type": "apiKey", "in": "header", "name": "X-VTEX-API-AppKey"},
     "appToken": {"type": "apiKey", "in": "header", "name": "X-VTEX-API-AppToken"},
@@ -29,9 +26,8 @@ _SECURITY: Final = {
 }
 _FAILURES: Final[Mapping[str, type]] = {"oms": OmsFailure, "problem": Problem}
 
-_Json = dict[str, Any]
 _Key = tuple[str, str]
-_Refs = Mapping[tuple[_Key, JsonSchemaMode], _Json]
+_Refs = Mapping[tuple[_Key, JsonSchemaMode], Json]
 
 
 class OpenApi:
@@ -61,41 +57,26 @@ class OpenApi:
         return web.Response(body=self._document, content_type="application/json")
 
 
-def openapi(endpoints: Sequence[Endpoint]) -> _Json:
+def openapi(endpoints: Sequence[Endpoint]) -> Json:
     """Describe *endpoints*.
 
     Raises:
         ValueError: Two endpoints share a summary, from which their ids are made.
     """
-    ids = [operation_id(endpoint) for endpoint in endpoints]
-    if len(set(ids)) < len(ids):
-        raise ValueError(f"operations share an id: {sorted(ids)}")
     refs, schemas = _schemas(endpoints)
-    paths: dict[str, _Json] = {}
-    for endpoint in endpoints:
-        operations = paths.setdefault(endpoint.path, {})
-        operations[endpoint.method.lower()] = _operation(endpoint, refs)
     return {
         "openapi": "3.1.1",
         "info": {"title": "order-tracking sandbox", "version": "1"},
-        "paths": paths,
+        "paths": paths_of(endpoints, partial(_operation, refs=refs)),
         "components": {"schemas": schemas, "securitySchemes": _SECURITY},
     }
 
 
-def operation_id(endpoint: Endpoint) -> str:
-    """Return the name that *endpoint* has in the document."""
-    words = "".join(word.capitalize() for word in _WORD.findall(endpoint.summary))
-    return words[0].lower() + words[1:]
-
-
-def _operation(endpoint: Endpoint, refs: _Refs) -> _Json:
+def _operation(endpoint: Endpoint, *, refs: _Refs) -> Json:
     guarded = endpoint.path.startswith(API)
-    operation: _Json = {
-        "operationId": operation_id(endpoint),
-        "summary": endpoint.summary,
+    operation: Json = {
         "tags": [endpoint.tag],
-        "parameters": _parameters(endpoint),
+        "parameters": parameters_of(endpoint),
         "responses": _responses(endpoint, refs),
         "security": [{"appKey": [], "appToken": []}, {"cookie": []}] if guarded else [],
     }
@@ -110,28 +91,7 @@ def _operation(endpoint: Endpoint, refs: _Refs) -> _Json:
     return operation
 
 
-def _parameters(endpoint: Endpoint) -> list[_Json]:
-    parameters = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(endpoint.path)
-    ]
-    if endpoint.query is not None:
-        schema = endpoint.query.model_json_schema(ref_template=_REF)
-        required = schema.get("required", [])
-        parameters += [
-            {
-                "name": name,
-                "in": "query",
-                "required": name in required,
-                # Left out is not null: a query has no null.
-                "schema": {k: v for k, v in of.items() if (k, v) != ("default", None)},
-            }
-            for name, of in schema.get("properties", {}).items()
-        ]
-    return parameters
-
-
-def _responses(endpoint: Endpoint, refs: _Refs) -> _Json:
+def _responses(endpoint: Endpoint, refs: _Refs) -> Json:
     responses = {str(int(endpoint.status)): _described(endpoint.status)}
     if endpoint.answer is not None:
         schema = refs[_key(endpoint, "answer"), "serialization"]
@@ -156,7 +116,7 @@ def _failures(endpoint: Endpoint) -> set[int]:
     return failures
 
 
-def _described(status: int) -> _Json:
+def _described(status: int) -> Json:
     return {"description": HTTPStatus(status).phrase}
 
 
@@ -164,7 +124,7 @@ def _key(endpoint: Endpoint, side: str) -> _Key:
     return operation_id(endpoint), side
 
 
-def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_Refs, _Json]:
+def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_Refs, Json]:
     shapes: list[tuple[_Key, JsonSchemaMode, TypeAdapter[Any]]] = [
         (("failure", words), "serialization", TypeAdapter(shape))
         for words, shape in _FAILURES.items()
@@ -176,5 +136,5 @@ def _schemas(endpoints: Sequence[Endpoint]) -> tuple[_Refs, _Json]:
         if endpoint.body is not None:
             adapter = TypeAdapter(endpoint.body)
             shapes.append((_key(endpoint, "body"), "validation", adapter))
-    refs, definitions = TypeAdapter.json_schemas(shapes, ref_template=_REF)
+    refs, definitions = TypeAdapter.json_schemas(shapes, ref_template=REF)
     return refs, definitions.get("$defs", {})

@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from service.sandbox.change_records import ChangeRequest, RegisteredChange
+from service.sandbox.items import Channel, Item, Place
+from service.sandbox.packages import Package
 
-Channel = Literal["delivery", "pickup-in-point"]
-InvoiceType = Literal["Output", "Input"]
 Canceller = Literal["shopper", "merchant", "payment", "system"]
 Flow = Literal["complete", "marketplace", "seller", "chain"]
 Origin = Literal["Marketplace", "Fulfillment", "Chain"]
@@ -28,30 +28,6 @@ _ORIGINS: Final[Mapping[Flow, Origin]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A postal address."""
-
-    address_id: str
-    street: str
-    number: str
-    neighborhood: str
-    city: str
-    state: str
-    postal_code: str
-    longitude: float
-    latitude: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PickupPoint:
-    """A shop that hands out parcels."""
-
-    point_id: str
-    name: str
-    place: Place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Shopper:
     """An invented person; all of it is what VTEX treats as personal data."""
 
@@ -61,88 +37,6 @@ class Shopper:
     phone: str
     document: str
     home: Place
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Logistics:
-    """How one item travels."""
-
-    channel: Channel
-    sla: str
-    courier: str
-    estimate: str
-    """VTEX's duration, such as 3bd (business days)."""
-    estimate_at: datetime | None
-    price: int
-    """Cents."""
-    pickup_point: PickupPoint | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One line of an order; prices are cents a unit."""
-
-    sku: str
-    product_id: str
-    name: str
-    quantity: int
-    list_price: int
-    price: int
-    seller: str
-    logistics: Logistics
-    unique_id: str = ""
-    """Names the line once a change may have moved it."""
-    packable: bool = True
-    """Whether an invoice finds it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """Where a carrier saw a package."""
-
-    city: str
-    state: str
-    description: str
-    at: datetime
-    reported_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CourierStatus:
-    """What the last tracking call said about a package."""
-
-    finished: bool
-    delivered_at: datetime | None
-    checkpoints: tuple[Checkpoint, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PackageItem:
-    """How many of one item a package holds; *price* is cents a unit."""
-
-    item_index: int
-    quantity: int
-    price: int
-    description: str | None = None
-
-
-@dataclass(slots=True, kw_only=True)
-class Package:
-    """One invoice and the parcel that travels with it."""
-
-    type: InvoiceType
-    invoice_number: str
-    invoice_value: int
-    issued_at: datetime
-    items: tuple[PackageItem, ...]
-    invoice_key: str | None = None
-    invoice_url: str | None = None
-    embedded_invoice: str | None = None
-    courier: str | None = None
-    tracking_number: str | None = None
-    tracking_url: str | None = None
-    dispatched_at: datetime | None = None
-    courier_status: CourierStatus | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,9 +214,22 @@ class Order:
         return goods - self.discount + self.adjustment
 
     @property
+    def sellers(self) -> list[str]:
+        return sorted({item.seller for item in self.items})
+
+    @property
+    def channels(self) -> list[Channel]:
+        return sorted({item.logistics.channel for item in self.items})
+
+    @property
+    def sold_packages(self) -> list[Package]:
+        """All but the returns."""
+        return [package for package in self.packages if package.type == "Output"]
+
+    @property
     def invoiced_value(self) -> int:
         """Sum of what was sold; returns do not count."""
-        return sum(p.invoice_value for p in self.packages if p.type == "Output")
+        return sum(package.invoice_value for package in self.sold_packages)
 
     @property
     def returned_value(self) -> int:

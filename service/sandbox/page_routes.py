@@ -1,38 +1,32 @@
 """The page of the sandbox: what it shows, what it can have done, and its files."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import nlargest
-from http import HTTPStatus
-from importlib import resources
 from operator import attrgetter
 from typing import Annotated, Any, Final
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from pydantic import BaseModel, Field
 
 from service.sandbox import clerk
-from service.sandbox.answers import answer, json_body
-from service.sandbox.bodies import read_body
+from service.sandbox.answers import answer, read_json, read_query
 from service.sandbox.clock import moment
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.oms import Oms
-from service.sandbox.orders import Order, Package
+from service.sandbox.orders import Order
+from service.sandbox.packages import Package
 from service.sandbox.shapes import JsonObject
+from service.web.files import SHARED, StaticFile
 
-_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+_ROOM: Final = "service.sandbox"
 _FILES: Final = (
-    ("/", "index.html", "text/html", "Show page"),
-    ("/page.css", "page.css", "text/css", "Get style of the page"),
-    ("/page.js", "page.js", "text/javascript", "Get script of the page"),
-    ("/order.js", "order.js", "text/javascript", "Get script of an order"),
-    ("/controls.js", "controls.js", "text/javascript", "Get script of the controls"),
-    ("/elements.js", "elements.js", "text/javascript", "Get script of the elements"),
+    StaticFile("/", "index.html", "Show page", _ROOM),
+    StaticFile("/page.css", "page.css", "Get style of the page", _ROOM),
+    StaticFile("/page.js", "page.js", "Get script of the page", _ROOM),
+    StaticFile("/order.js", "order.js", "Get script of an order", _ROOM),
+    StaticFile("/controls.js", "controls.js", "Get script of the controls", _ROOM),
+    StaticFile("/elements.js", "elements.js", "Get script of the elements", _ROOM),
 )
 _ORDER: Final = "/sandbox/orders/{account}/{orderId}"
 _MOST: Final = 500
@@ -68,7 +62,7 @@ class PageRoutes:
 
     def endpoints(self) -> list[Endpoint]:
         return [
-            *map(_file, _FILES),
+            *map(_file, (*_FILES, *SHARED)),
             Endpoint(
                 method="GET",
                 path="/sandbox/overview",
@@ -103,7 +97,7 @@ class PageRoutes:
         ]
 
     async def _overview(self, request: web.Request) -> web.Response:
-        view = read_body(_View, dict(request.query))
+        view = read_query(_View, request)
         orders = list(self._oms.orders())
         taken = (order for order in orders if view.takes(order))
         newest = nlargest(view.limit, taken, key=attrgetter("created_at", "sequence"))
@@ -124,7 +118,7 @@ class PageRoutes:
 
     async def _do(self, request: web.Request) -> web.Response:
         match = request.match_info
-        wanted = read_body(_Deed, await json_body(request))
+        wanted = await read_json(_Deed, request)
         order = clerk.do(self._oms, match["account"], match["orderId"], wanted.deed)
         return answer(self._whole(order))
 
@@ -172,14 +166,13 @@ def _line(order: Order) -> dict[str, Any]:
         "since": moment(order.entered_at),
         "value": order.value,
         "invoicedValue": order.invoiced_value,
-        "sellers": sorted({item.seller for item in order.items}),
-        "channels": sorted({item.logistics.channel for item in order.items}),
-        "parcels": _parcels(order.packages),
+        "sellers": order.sellers,
+        "channels": order.channels,
+        "parcels": _parcels(order.sold_packages),
     }
 
 
-def _parcels(packages: list[Package]) -> dict[str, int]:
-    sold = [package for package in packages if package.type == "Output"]
+def _parcels(sold: Sequence[Package]) -> dict[str, int]:
     return {
         "invoiced": len(sold),
         "shipped": sum(package.tracking_number is not None for package in sold),
@@ -211,35 +204,13 @@ def _package(package: Package) -> Mapping[str, object]:
     }
 
 
-def _file(file: tuple[str, str, str, str]) -> Endpoint:
-    path, name, media_type, summary = file
+def _file(file: StaticFile) -> Endpoint:
     return Endpoint(
         method="GET",
-        path=path,
-        handler=_serving(name, media_type),
-        summary=summary,
+        path=file.path,
+        handler=file.handler(),
+        summary=file.summary,
         tag=_TAG,
         answer=str,
-        media_type=media_type,
+        media_type=file.media_type,
     )
-
-
-def _serving(name: str, media_type: str) -> Handler:
-    body = (resources.files("service.sandbox") / "static" / name).read_bytes()
-    etag = hashlib.sha256(body).hexdigest()[:16]
-    headers = {
-        "ETag": f'"{etag}"',
-        "Cache-Control": "no-cache",
-        "Content-Security-Policy": _POLICY,
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-    }
-
-    async def serve(request: web.Request) -> web.Response:
-        if any(held.value in {etag, "*"} for held in request.if_none_match or ()):
-            return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
-        return web.Response(
-            body=body, content_type=media_type, charset="utf-8", headers=headers
-        )
-
-    return serve

@@ -3,7 +3,8 @@
 from random import Random
 from typing import Final
 
-from service.sandbox.orders import Operator, PickupPoint, Place, Shopper
+from service.sandbox.items import PickupPoint, Place
+from service.sandbox.orders import Operator, Shopper
 
 _FIRST_NAMES: Final = (
     "Ana", "Bruno", "Carla", "Diego", "Elisa", "Fábio", "Gabriela", "Heitor", "Iara",

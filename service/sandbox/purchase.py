@@ -15,7 +15,8 @@ from service.sandbox.invention import (
     invent_order,
     sequence_of,
 )
-from service.sandbox.orders import NO_STATUS, Flow, Item, Order
+from service.sandbox.items import Item
+from service.sandbox.orders import NO_STATUS, Flow, Order
 
 _DRAWN: Final = ("by seller", "marketplace", "chain")
 _WEIGHTS: Final = (88, 7, 5)

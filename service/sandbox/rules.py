@@ -12,13 +12,8 @@ from service.sandbox.bodies import (
     TrackingUpdate,
 )
 from service.sandbox.flow import ASKED, DECIDING, PICKED
-from service.sandbox.orders import (
-    Checkpoint,
-    CourierStatus,
-    Order,
-    Package,
-    PackageItem,
-)
+from service.sandbox.orders import Order
+from service.sandbox.packages import Checkpoint, CourierStatus, Package, PackageItem
 from service.sandbox.refusals import (
     InvoiceUnknownError,
     InvoiceUnusableError,

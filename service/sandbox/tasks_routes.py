@@ -1,16 +1,14 @@
 """VTEX DO under /api/do: notes, tasks and comments about orders."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.sandbox.accounts import CALLER
-from service.sandbox.answers import answer, json_body, read_query
-from service.sandbox.bodies import read_body
-from service.sandbox.clock import Clock
+from service.sandbox.answers import answer, read_json, read_query
+from service.sandbox.clock import Clock, zulu
 from service.sandbox.endpoint import Endpoint
 from service.sandbox.shapes import JsonObject
 from service.sandbox.tasks import (
@@ -165,7 +163,7 @@ class TasksRoutes:
 
     async def _write(self, request: web.Request) -> web.Response:
         """Write a note."""
-        body = read_body(NewNote, await json_body(request))
+        body = await read_json(NewNote, request)
         return answer(_note(self._board.write(self._author(request), body)))
 
     async def _notes(self, request: web.Request) -> web.Response:
@@ -181,7 +179,7 @@ class TasksRoutes:
 
     async def _assign(self, request: web.Request) -> web.Response:
         """Create a task."""
-        body = read_body(NewTask, await json_body(request))
+        body = await read_json(NewTask, request)
         return answer(_task(self._board.assign(self._author(request), body)))
 
     async def _tasks(self, request: web.Request) -> web.Response:
@@ -197,13 +195,13 @@ class TasksRoutes:
 
     async def _move(self, request: web.Request) -> web.Response:
         """Give a task another status."""
-        change = read_body(TaskChange, await json_body(request))
+        change = await read_json(TaskChange, request)
         task_id = request.match_info["taskId"]
         return answer(_task(self._board.move(self._author(request), task_id, change)))
 
     async def _comment(self, request: web.Request) -> web.Response:
         """Comment on a task."""
-        word = read_body(NewComment, await json_body(request))
+        word = await read_json(NewComment, request)
         task_id = request.match_info["taskId"]
         return answer(_task(self._board.comment(self._author(request), task_id, word)))
 
@@ -248,8 +246,8 @@ def _note(note: Note) -> JsonObject:
         "owner": note.by.account,
         "target": content.target.model_dump(),
         "description": content.description,
-        "creationDate": _zulu(note.by.at),
-        "lastUpdate": _zulu(note.by.at),
+        "creationDate": zulu(note.by.at),
+        "lastUpdate": zulu(note.by.at),
         "createdBy": _person(note.by),
     }
 
@@ -259,7 +257,7 @@ def _task(task: Task) -> JsonObject:
         {
             "text": comment.text,
             "createdBy": _person(comment.by),
-            "creationDate": _zulu(comment.by.at),
+            "creationDate": zulu(comment.by.at),
         }
         for comment in task.comments
     ]
@@ -267,7 +265,7 @@ def _task(task: Task) -> JsonObject:
         "id": task.task_id,
         **task.content.model_dump(by_alias=True),
         "status": task.status,
-        "creationDate": _zulu(task.by.at),
+        "creationDate": zulu(task.by.at),
         "createdBy": _person(task.by),
         "comments": comments,
     }
@@ -275,7 +273,3 @@ def _task(task: Task) -> JsonObject:
 
 def _person(author: Author) -> JsonObject:
     return {"id": author.name, "name": author.name, "email": None, "key": author.name}
-
-
-def _zulu(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

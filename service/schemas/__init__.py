@@ -11,8 +11,8 @@ def published_schemas() -> Mapping[tuple[str, int], dict[str, Any]]:
     """Return the schema of each payload that ever was published, by name and version.
 
     `NAME.VERSION.json`, JSON Schema 2020-12. A file never goes, and changes only so
-    that whoever reads by its earlier form still can; `python -m tests.published` adds
-    those of new versions.
+    that whoever reads by its earlier form still can; those of new versions are added
+    by `python -m tests.published_schemas`.
     """
     found = {}
     for file in resources.files(__name__).iterdir():

@@ -206,8 +206,8 @@ class TestPage:
         policy = response.headers["Content-Security-Policy"]
         assert "script-src 'self'" in policy
         assert "unsafe" not in policy
-        for path in ("/page.js", "/details.js", "/elements.js", "/source.js"):
-            script = await (await api.get(path)).text()
+        for name in ("page", "details", "elements", "source", "dom"):
+            script = await (await api.get(f"/{name}.js")).text()
             assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML", script)
 
     async def test_not_modified(self, api: Reading) -> None:

@@ -3,18 +3,14 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
 from change_kit import TWO_DELIVERIES, absent, lines, priced, registration, wish
-from sandbox_kit import bring
+from sandbox_client import SandboxClient
 from service.sandbox import calls
-from service.sandbox.accounts import SANDBOX_STORE
-from service.sandbox.clock import ManualClock
 from service.sandbox.oms import Caller
 from service.sandbox.orders import Order
-from service.sandbox.server import Sandbox, sandbox
 
 SETTINGS = "/api/order-system/orders/changes/settings?an=sandboxstore"
 WINDOW = "/api/checkout/pvt/configuration/window-to-change-seller"
@@ -23,24 +19,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 MERCHANT = Caller(account="sandboxstore", name="erp")
 
 
-class Client:
-    """Speaks to a sandbox that only the test moves."""
-
-    def __init__(self, running: Sandbox, session: aiohttp.ClientSession) -> None:
-        self.sandbox = running
-        self._session = session
-
-    async def call(
-        self, method: str, path: str, body: object = None
-    ) -> tuple[int, Any]:
-        async with self._session.request(
-            method,
-            self.sandbox.url + path,
-            json=body,
-            headers=SANDBOX_STORE.headers(),
-        ) as response:
-            text = await response.read()
-            return response.status, (await response.json() if text else None)
+class Client(SandboxClient):
+    """Changes orders."""
 
     async def changes(
         self, order: Order, method: str, path: str = "", body: object = None
@@ -51,24 +31,15 @@ class Client:
         return await self.call(method, path, body)
 
     def handled(self) -> Order:
-        oms = self.sandbox.oms
-        assert isinstance(self.sandbox.clock, ManualClock)
-        order = oms.place_order("sandboxstore", TWO_DELIVERIES)
-        bring(oms, self.sandbox.clock, order, "ready-for-handling")
-        oms.carry_out(MERCHANT, order.order_id, calls.START_HANDLING)
-        bring(oms, self.sandbox.clock, order, "handling")
-        return order
+        order = self.bring(self.place_order(TWO_DELIVERIES), "ready-for-handling")
+        self.oms.carry_out(MERCHANT, order.order_id, calls.START_HANDLING)
+        return self.bring(order, "handling")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client() -> AsyncIterator[Client]:
-    async with (
-        sandbox(
-            seed=7, orders_per_minute=0, desk="none", clock=ManualClock()
-        ) as running,
-        aiohttp.ClientSession() as session,
-    ):
-        yield Client(running, session)
+    async with Client.of() as running:
+        yield running
 
 
 class TestFirstVersion:

@@ -3,15 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
-from sandbox_kit import bring, invoice_body
-from service.sandbox.accounts import SANDBOX_STORE
-from service.sandbox.clock import ManualClock
+from sandbox_client import SandboxClient
+from sandbox_kit import invoice_body
 from service.sandbox.orders import Order
-from service.sandbox.server import Sandbox, sandbox
 
 PURCHASE: dict[str, Any] = {
     "items": [
@@ -36,42 +33,17 @@ PURCHASE: dict[str, Any] = {
 }
 
 
-class Client:
-    """Speaks to a sandbox that only the test moves."""
-
-    def __init__(self, running: Sandbox, session: aiohttp.ClientSession) -> None:
-        self.sandbox = running
-        self._session = session
-
-    async def call(
-        self, method: str, path: str, body: object = None
-    ) -> tuple[int, Any]:
-        async with self._session.request(
-            method,
-            self.sandbox.url + path,
-            json=body,
-            headers=SANDBOX_STORE.headers(),
-        ) as response:
-            text = await response.read()
-            return response.status, (await response.json() if text else None)
-
-    def bring(self, order: Order, status: str) -> None:
-        assert isinstance(self.sandbox.clock, ManualClock)
-        bring(self.sandbox.oms, self.sandbox.clock, order, status)
+class Client(SandboxClient):
+    """Knows the orders by their ids."""
 
     def order(self, order_id: str) -> Order:
-        return self.sandbox.oms.order("sandboxstore", order_id)
+        return self.oms.order("sandboxstore", order_id)
 
 
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[Client]:
-    async with (
-        sandbox(
-            seed=7, orders_per_minute=0, desk="none", clock=ManualClock()
-        ) as running,
-        aiohttp.ClientSession() as session,
-    ):
-        yield Client(running, session)
+    async with Client.of() as running:
+        yield running
 
 
 class TestPlaceOrder:
@@ -372,13 +344,8 @@ class TestClock:
 
     async def test_runs_faster(self) -> None:
         """An hour passes in a moment where time is scaled."""
-        async with (
-            sandbox(
-                seed=7, orders_per_minute=0, desk="self", time_scale=100_000
-            ) as running,
-            aiohttp.ClientSession() as session,
-        ):
-            client = Client(running, session)
+        fast = {"clock": None, "time_scale": 100_000}
+        async with Client.of(desk="self", **fast) as client:
             order = client.order((await placed(client))["orderId"])
             await client.call("POST", "/sandbox/clock", {"time_scale": 1})
             _, told = await client.call("POST", "/sandbox/clock", {"advance": 300})

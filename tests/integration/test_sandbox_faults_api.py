@@ -8,60 +8,48 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from sandbox_kit import bring, invoice_body
+from sandbox_client import SandboxClient
+from sandbox_kit import invoice_body
 from service.domain import raw
 from service.sandbox.accounts import SANDBOX_STORE
-from service.sandbox.clock import ManualClock
-from service.sandbox.invention import Wish
-from service.sandbox.oms import Oms
-from service.sandbox.orders import Order
-from service.sandbox.server import sandbox
+from service.sandbox.server import Sandbox
 
 FAULTS = "/sandbox/faults"
 ORDERS = "/api/oms/pvt/orders"
 
 
-class Integrator:
+class Integrator(SandboxClient):
     """Calls the Orders API of a sandbox with faults."""
 
-    def __init__(
-        self, oms: Oms, clock: ManualClock, session: aiohttp.ClientSession, url: str
-    ) -> None:
-        self.clock = clock
-        self.url = url
-        self.session = session
-        self._oms = oms
-        self.order = oms.place_order("sandboxstore", Wish(fate="completed"))
+    def __init__(self, running: Sandbox, session: aiohttp.ClientSession) -> None:
+        super().__init__(running, session)
+        self.order = self.place_order()
 
     async def fail(self, **rule: object) -> list[Any]:
-        async with self.session.post(FAULTS, json=rule) as response:
-            assert response.status == 201
-            return list((await response.json())["faults"])
+        status, told = await self.call("POST", FAULTS, rule)
+        assert status == 201
+        return list(told["faults"])
 
-    async def call(
+    async def ask(
         self, method: str, path: str, body: object = None
     ) -> tuple[int, bytes, str | None]:
-        async with self.session.request(method, path, json=body) as response:
+        """Return the status, the content as it came, and when to come back."""
+        headers = SANDBOX_STORE.headers()
+        async with self.session.request(
+            method, path, json=body, headers=headers
+        ) as response:
             content = await response.read()
             return response.status, content, response.headers.get("Retry-After")
 
     async def get_order(self) -> tuple[int, bytes]:
-        status, content, _ = await self.call("GET", f"{ORDERS}/{self.order.order_id}")
+        status, content, _ = await self.ask("GET", f"{ORDERS}/{self.order.order_id}")
         return status, content
-
-    def bring(self, status: str) -> Order:
-        bring(self._oms, self.clock, self.order, status)
-        return self.order
 
 
 @pytest_asyncio.fixture
 async def integrator() -> AsyncIterator[Integrator]:
-    clock = ManualClock()
-    async with (
-        sandbox(seed=7, orders_per_minute=0, desk="none", clock=clock) as running,
-        aiohttp.ClientSession(running.url, headers=SANDBOX_STORE.headers()) as session,
-    ):
-        yield Integrator(running.oms, clock, session, running.url)
+    async with Integrator.of() as running:
+        yield running
 
 
 class TestStatus:
@@ -70,9 +58,9 @@ class TestStatus:
         await integrator.fail(kind="status", status=429, retry_after=7, times=1)
         await integrator.fail(kind="status", status=429, times=1)
         path = f"{ORDERS}/{integrator.order.order_id}"
-        first = await integrator.call("GET", path)
-        second = await integrator.call("GET", path)
-        third = await integrator.call("GET", path)
+        first = await integrator.ask("GET", path)
+        second = await integrator.ask("GET", path)
+        third = await integrator.ask("GET", path)
 
         assert (first[0], first[2]) == (429, "7")
         assert (second[0], second[2]) == (429, None)
@@ -85,9 +73,9 @@ class TestStatus:
     ) -> None:
         """A 500 leaves the call undone, or done, as it was asked to."""
         await integrator.fail(kind="status", status=500, after=after, times=1)
-        order = integrator.bring("ready-for-handling")
+        order = integrator.bring(integrator.order, "ready-for-handling")
         path = f"{ORDERS}/{order.order_id}/start-handling"
-        status, _, _ = await integrator.call("POST", path)
+        status, _, _ = await integrator.ask("POST", path)
 
         assert status == 500
         assert order.status == ("start-handling" if after else "ready-for-handling")
@@ -101,9 +89,9 @@ class TestCut:
         """The connection goes, before the invoice is attached or after it."""
         rule = {"kind": "cut", "operation": "Order invoice notification"}
         await integrator.fail(**rule, after=after, times=1)
-        order = integrator.bring("ready-for-handling")
-        await integrator.call("POST", f"{ORDERS}/{order.order_id}/start-handling")
-        integrator.bring("handling")
+        order = integrator.bring(integrator.order, "ready-for-handling")
+        await integrator.ask("POST", f"{ORDERS}/{order.order_id}/start-handling")
+        integrator.bring(integrator.order, "handling")
         path = f"{ORDERS}/{order.order_id}/invoice"
         with pytest.raises(aiohttp.ClientConnectionError):
             # A connection of before would make the client try again by itself.
@@ -116,7 +104,7 @@ class TestCut:
 async def _once(integrator: Integrator, path: str, body: object) -> None:
     async with (
         aiohttp.ClientSession(headers=SANDBOX_STORE.headers()) as session,
-        session.post(f"{integrator.url}{path}", json=body) as response,
+        session.post(f"{integrator.sandbox.url}{path}", json=body) as response,
     ):
         await response.read()
 
@@ -148,7 +136,7 @@ class TestContent:
 
     async def test_has_dates_in_three_formats(self, integrator: Integrator) -> None:
         """Every date can still be read, and is the same second."""
-        integrator.bring("ready-for-handling")
+        integrator.bring(integrator.order, "ready-for-handling")
         plain = orjson.loads((await integrator.get_order())[1])
         await integrator.fail(kind="dates", times=1)
         strange = orjson.loads((await integrator.get_order())[1])
@@ -166,7 +154,7 @@ class TestContent:
         """An old version of the order comes for some seconds, then the new one."""
         await integrator.fail(kind="stale", operation="Get order", seconds=30, times=2)
         first = orjson.loads((await integrator.get_order())[1])
-        integrator.bring("payment-pending")
+        integrator.bring(integrator.order, "payment-pending")
         second = orjson.loads((await integrator.get_order())[1])
         integrator.clock.advance(29)
         third = orjson.loads((await integrator.get_order())[1])
@@ -183,9 +171,9 @@ class TestFaults:
         """What was asked for is listed with how often it happened, until it is gone."""
         [fault] = await integrator.fail(kind="status", status=404, times=1)
         await integrator.get_order()
-        told = orjson.loads((await integrator.call("GET", FAULTS))[1])
+        told = orjson.loads((await integrator.ask("GET", FAULTS))[1])
         path = f"{FAULTS}/{fault['number']}"
-        removed = [(await integrator.call("DELETE", path))[0] for _ in range(2)]
+        removed = [(await integrator.ask("DELETE", path))[0] for _ in range(2)]
 
         assert [(f["struck"], f["rule"]["status"]) for f in told["faults"]] == [
             (1, 404)
@@ -197,7 +185,7 @@ class TestFaults:
     async def test_are_all_taken_back(self, integrator: Integrator) -> None:
         """A mix of everything is many faults, and one call removes them."""
         added = await integrator.fail(mix="everything", rate=1)
-        await integrator.call("DELETE", FAULTS)
+        await integrator.ask("DELETE", FAULTS)
 
         assert len(added) > 20
         assert (await integrator.get_order())[0] == 200
@@ -215,11 +203,11 @@ class TestFaults:
         self, integrator: Integrator, rule: object
     ) -> None:
         """A fault that could never happen is 400."""
-        assert (await integrator.call("POST", FAULTS, rule))[0] == 400
+        assert (await integrator.ask("POST", FAULTS, rule))[0] == 400
 
     async def test_leave_the_sandbox_alone(self, integrator: Integrator) -> None:
         """What only the sandbox has never fails."""
         await integrator.fail(kind="status")
 
-        assert (await integrator.call("GET", "/sandbox/health"))[0] == 200
+        assert (await integrator.ask("GET", "/sandbox/health"))[0] == 200
         assert (await integrator.get_order())[0] == 503

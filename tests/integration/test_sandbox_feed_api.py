@@ -5,17 +5,12 @@ from base64 import b64decode
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
-from sandbox_kit import bring
+from sandbox_client import SandboxClient
 from service.sandbox.accounts import SANDBOX_STORE
-from service.sandbox.clock import ManualClock
-from service.sandbox.invention import Wish
-from service.sandbox.oms import Oms
 from service.sandbox.orders import Order
-from service.sandbox.server import sandbox
 
 CONFIG: dict[str, Any] = {
     "filter": {"type": "FromWorkflow", "status": ["payment-pending", "canceled"]},
@@ -29,22 +24,8 @@ OLD_PATH = "/api/oms/pvt/feed/orders/status"
 TEST_PATH = "/api/orders/expressions/jsonata"
 
 
-class Reader:
-    """Reads the feed of a sandbox that only the test moves."""
-
-    def __init__(
-        self, oms: Oms, clock: ManualClock, session: aiohttp.ClientSession
-    ) -> None:
-        self.clock = clock
-        self._oms = oms
-        self._session = session
-
-    async def call(
-        self, method: str, path: str, body: object = None
-    ) -> tuple[int, Any]:
-        async with self._session.request(method, path, json=body) as response:
-            text = await response.read()
-            return response.status, (await response.json() if text else None)
+class Reader(SandboxClient):
+    """Configures the feed and reads it."""
 
     async def configure(self, **changes: object) -> tuple[int, Any]:
         return await self.call("POST", f"{PATH}/config", CONFIG | changes)
@@ -53,23 +34,14 @@ class Reader:
         _, items = await self.call("GET", f"{PATH}?maxlot=10")
         return list(items)
 
-    def place_order(self) -> Order:
-        return self._oms.place_order("sandboxstore", Wish(fate="completed"))
-
     def pay_for_an_order(self) -> Order:
-        order = self.place_order()
-        bring(self._oms, self.clock, order, "payment-approved")
-        return order
+        return self.bring(self.place_order(), "payment-approved")
 
 
 @pytest_asyncio.fixture
 async def reader() -> AsyncIterator[Reader]:
-    clock = ManualClock()
-    async with (
-        sandbox(seed=7, orders_per_minute=0, desk="none", clock=clock) as running,
-        aiohttp.ClientSession(running.url, headers=SANDBOX_STORE.headers()) as session,
-    ):
-        yield Reader(running.oms, clock, session)
+    async with Reader.of() as running:
+        yield running
 
 
 class TestConfig:

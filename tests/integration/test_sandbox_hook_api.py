@@ -3,19 +3,14 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from eventually import eventually
-from sandbox_kit import bring
+from sandbox_client import SandboxClient
 from service.sandbox.accounts import SANDBOX_STORE
-from service.sandbox.clock import ManualClock
-from service.sandbox.invention import Wish
-from service.sandbox.oms import Oms
-from service.sandbox.server import sandbox
 
 PATH = "/api/orders/hook/config"
 BY_STATUS = {"type": "FromWorkflow", "status": ["payment-pending"]}
@@ -37,37 +32,22 @@ class Receiver:
         return web.Response(status=self.status)
 
 
-class Integrator:
-    """Configures a hook in a sandbox that only the test moves."""
+class Integrator(SandboxClient):
+    """Configures a hook that calls a receiver at *url*."""
 
-    def __init__(
-        self, oms: Oms, clock: ManualClock, session: aiohttp.ClientSession, url: str
-    ) -> None:
-        self.clock = clock
-        self.url = url
-        self._oms = oms
-        self._session = session
-
-    async def call(
-        self, method: str, path: str = PATH, body: object = None
-    ) -> tuple[int, Any]:
-        async with self._session.request(method, path, json=body) as response:
-            text = await response.read()
-            return response.status, (await response.json() if text else None)
+    url = ""
 
     async def configure(self, **changes: object) -> tuple[int, Any]:
         target = {"url": self.url, "headers": {"X-Secret": "s"}}
         body = {"filter": BY_STATUS, "hook": target} | changes
-        return await self.call("POST", body=body)
+        return await self.call("POST", PATH, body)
 
     async def tally(self, name: str) -> int:
         [hook] = (await self.call("GET", "/sandbox/hooks"))[1]["hooks"]
         return int(hook[name])
 
     def pay_for_an_order(self) -> str:
-        order = self._oms.place_order("sandboxstore", Wish(fate="completed"))
-        bring(self._oms, self.clock, order, "payment-approved")
-        return order.order_id
+        return self.bring(self.place_order(), "payment-approved").order_id
 
 
 @pytest.fixture
@@ -77,31 +57,26 @@ def receiver() -> Receiver:
 
 @pytest_asyncio.fixture
 async def integrator(receiver: Receiver) -> AsyncIterator[Integrator]:
-    clock = ManualClock()
     app = web.Application()
     app.router.add_post("/hook", receiver.receive)
-    async with (
-        TestServer(app) as server,
-        sandbox(seed=7, orders_per_minute=0, desk="none", clock=clock) as running,
-        aiohttp.ClientSession(running.url, headers=SANDBOX_STORE.headers()) as session,
-    ):
-        url = str(server.make_url("/hook"))
-        yield Integrator(running.oms, clock, session, url)
+    async with TestServer(app) as server, Integrator.of() as running:
+        running.url = str(server.make_url("/hook"))
+        yield running
 
 
 class TestConfig:
     async def test_is_unknown_at_first(self, integrator: Integrator) -> None:
         """Without a configuration there is nothing to read or to remove."""
-        assert (await integrator.call("GET"))[0] == 404
-        assert (await integrator.call("DELETE"))[0] == 404
+        assert (await integrator.call("GET", PATH))[0] == 404
+        assert (await integrator.call("DELETE", PATH))[0] == 404
 
     async def test_comes_and_goes(
         self, integrator: Integrator, receiver: Receiver
     ) -> None:
         """It is taken after a ping with its own headers, told, and removed."""
         taken, _ = await integrator.configure()
-        _, told = await integrator.call("GET")
-        removed, _ = await integrator.call("DELETE")
+        _, told = await integrator.call("GET", PATH)
+        removed, _ = await integrator.call("DELETE", PATH)
 
         assert (taken, removed) == (200, 200)
         assert receiver.pings == [{"hookConfig": "ping"}]
@@ -110,7 +85,7 @@ class TestConfig:
             "filter": BY_STATUS,
             "hook": {"url": integrator.url, "headers": {"X-Secret": "s"}},
         }
-        assert (await integrator.call("GET"))[0] == 404
+        assert (await integrator.call("GET", PATH))[0] == 404
 
     @pytest.mark.parametrize("status", [201, 404, 500])
     async def test_needs_an_answer_to_its_ping(
@@ -122,7 +97,7 @@ class TestConfig:
 
         assert refused == 400
         assert problem["errors"] == {"hook.url": ["Unable to check address"]}
-        assert (await integrator.call("GET"))[0] == 404
+        assert (await integrator.call("GET", PATH))[0] == 404
 
     async def test_needs_somebody_at_its_address(self, integrator: Integrator) -> None:
         """An address where nobody listens is refused."""
@@ -207,7 +182,7 @@ class TestDelivery:
     ) -> None:
         """A hook that was removed tells nothing any more."""
         await integrator.configure()
-        await integrator.call("DELETE")
+        await integrator.call("DELETE", PATH)
         integrator.pay_for_an_order()
         await integrator.configure()
         order_id = integrator.pay_for_an_order()

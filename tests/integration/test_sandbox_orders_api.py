@@ -3,46 +3,22 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
-from sandbox_kit import bring, invoice_body, tracking_body, tracking_number_body
+from sandbox_client import SandboxClient
+from sandbox_kit import invoice_body, tracking_body, tracking_number_body
 from service.errors import InvalidSettingsError, UnavailableError
 from service.sandbox.accounts import SANDBOX_STORE, credentials_of
-from service.sandbox.clock import ManualClock
-from service.sandbox.invention import Wish
 from service.sandbox.orders import Order
-from service.sandbox.server import Sandbox, sandbox
+from service.sandbox.server import sandbox
 
 OTHER = credentials_of("otherstore")
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-COMPLETED = Wish(fate="completed")
 
 
-class Client:
-    """Speaks to a sandbox that only the test moves, as its first account."""
-
-    def __init__(self, running: Sandbox, session: aiohttp.ClientSession) -> None:
-        self.sandbox = running
-        self._session = session
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        headers: dict[str, str] | None = None,
-    ) -> tuple[int, Any]:
-        async with self._session.request(
-            method,
-            self.sandbox.url + path,
-            json=body,
-            headers=SANDBOX_STORE.headers() if headers is None else headers,
-        ) as response:
-            text = await response.read()
-            return response.status, (await response.json() if text else None)
+class Client(SandboxClient):
+    """Calls the operations of an order."""
 
     async def on(
         self, order: Order, method: str, path: str = "", body: object = None
@@ -51,40 +27,23 @@ class Client:
         return await self.call(method, path, body)
 
     def order_in(self, status: str) -> Order:
-        order = self.sandbox.oms.place_order("sandboxstore", COMPLETED)
-        self.bring(order, status)
-        return order
-
-    def bring(self, order: Order, status: str) -> None:
-        assert isinstance(self.sandbox.clock, ManualClock)
-        bring(self.sandbox.oms, self.sandbox.clock, order, status)
+        return self.bring(self.place_order(), status)
 
     async def handled(self) -> Order:
         order = self.order_in("ready-for-handling")
         await self.on(order, "POST", "/start-handling")
-        self.bring(order, "handling")
-        return order
+        return self.bring(order, "handling")
 
     async def invoiced(self, number: str = "NF1") -> Order:
         order = await self.handled()
         await self.on(order, "POST", "/invoice", invoice_body(order, number))
-        self.bring(order, "invoiced")
-        return order
+        return self.bring(order, "invoiced")
 
 
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[Client]:
-    async with (
-        sandbox(
-            seed=7,
-            orders_per_minute=0,
-            desk="none",
-            credentials=(SANDBOX_STORE, OTHER),
-            clock=ManualClock(),
-        ) as running,
-        aiohttp.ClientSession() as session,
-    ):
-        yield Client(running, session)
+    async with Client.of(credentials=(SANDBOX_STORE, OTHER)) as running:
+        yield running
 
 
 class TestCredentials:

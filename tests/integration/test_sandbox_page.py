@@ -1,28 +1,20 @@
 """The page of the sandbox: its files, what it lists, and what its buttons do."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
+from sandbox_client import SandboxClient
 from service.sandbox.clerk import DEEDS
-from service.sandbox.clock import ManualClock
-from service.sandbox.server import Sandbox, sandbox
 
 
-@dataclass(frozen=True)
-class Visitor:
-    """Looks at the page of a sandbox that only the test moves."""
-
-    sandbox: Sandbox
-    session: aiohttp.ClientSession
+class Visitor(SandboxClient):
+    """Looks at the page, for which nobody needs credentials."""
 
     async def ask(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        async with self.session.request(method, path, json=body) as response:
-            return response.status, await response.json()
+        return await self.call(method, path, body, headers={})
 
     async def see(self, path: str) -> Any:
         status, seen = await self.ask("GET", path)
@@ -52,11 +44,8 @@ class Visitor:
 
 @pytest_asyncio.fixture
 async def visitor() -> AsyncIterator[Visitor]:
-    async with (
-        sandbox(seed=7, orders_per_minute=0, desk="none", clock=ManualClock()) as made,
-        aiohttp.ClientSession(made.url) as session,
-    ):
-        yield Visitor(made, session)
+    async with Visitor.of() as running:
+        yield running
 
 
 class TestFiles:
@@ -66,6 +55,8 @@ class TestFiles:
             ("/", "text/html"),
             ("/page.css", "text/css"),
             ("/page.js", "text/javascript"),
+            ("/base.css", "text/css"),
+            ("/dom.js", "text/javascript"),
         ],
     )
     async def test_are_served(

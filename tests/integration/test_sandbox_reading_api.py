@@ -3,17 +3,15 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
 
-from sandbox_kit import bring
+from sandbox_client import SandboxClient
 from service.errors import InvalidSettingsError
 from service.sandbox.accounts import SANDBOX_STORE, credentials_of
-from service.sandbox.clock import ManualClock
 from service.sandbox.invention import Wish
 from service.sandbox.orders import Order
-from service.sandbox.server import Sandbox, sandbox
+from service.sandbox.server import sandbox
 
 OTHER = credentials_of("otherstore")
 COMPLETE = Wish(flow="complete", fate="completed")
@@ -35,31 +33,8 @@ TASK = {
 }
 
 
-class Client:
-    """Speaks to a sandbox that only the test moves, as its first account."""
-
-    def __init__(self, running: Sandbox, session: aiohttp.ClientSession) -> None:
-        self.sandbox = running
-        self._session = session
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        query: list[tuple[str, str]] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> tuple[int, Any]:
-        async with self._session.request(
-            method,
-            self.sandbox.url + path,
-            json=body,
-            params=query,
-            headers=SANDBOX_STORE.headers() if headers is None else headers,
-        ) as response:
-            text = await response.read()
-            return response.status, (await response.json() if text else None)
+class Client(SandboxClient):
+    """Reads lists and orders."""
 
     async def got(self, path: str, **query: str) -> Any:
         status, answer = await self.call("GET", path, query=list(query.items()))
@@ -71,36 +46,22 @@ class Client:
         return [row["orderId"] for row in answer["list"]]
 
     def order(self, wish: Wish = COMPLETE, status: str | None = None) -> Order:
-        order = self.sandbox.oms.place_order("sandboxstore", wish)
-        if status is not None:
-            assert isinstance(self.sandbox.clock, ManualClock)
-            bring(self.sandbox.oms, self.sandbox.clock, order, status)
-        return order
+        order = self.place_order(wish)
+        return order if status is None else self.bring(order, status)
 
 
 @pytest_asyncio.fixture
 async def client() -> AsyncIterator[Client]:
-    async with (
-        sandbox(
-            seed=7,
-            orders_per_minute=0,
-            desk="none",
-            credentials=(SANDBOX_STORE, OTHER),
-            clock=ManualClock(),
-        ) as running,
-        aiohttp.ClientSession() as session,
-    ):
-        yield Client(running, session)
+    async with Client.of(credentials=(SANDBOX_STORE, OTHER)) as running:
+        yield running
 
 
 @pytest.fixture
 def indexed(client: Client) -> Client:
     """A client whose sandbox has been left alone for long enough to index all."""
-    clock = client.sandbox.clock
-    assert isinstance(clock, ManualClock)
     for _ in range(5):
         client.order()
-    clock.advance(300)
+    client.clock.advance(300)
     return client
 
 
@@ -116,17 +77,7 @@ class TestListOrders:
 
     async def test_is_as_late_as_it_is_told(self) -> None:
         """Without a lag an order is listed at once; less than none there is not."""
-        async with (
-            sandbox(
-                seed=7,
-                orders_per_minute=0,
-                desk="none",
-                clock=ManualClock(),
-                index_lag=0,
-            ) as running,
-            aiohttp.ClientSession() as session,
-        ):
-            client = Client(running, session)
+        async with Client.of(index_lag=0) as client:
             order = client.order()
 
             assert await client.ids(ORDERS) == [order.order_id]

@@ -6,7 +6,7 @@ from typing import Any, cast
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from change_kit import ERP, ChangeShop, lines, registration, wish
+from change_kit import ERP, ChangeShop, lines, priced, registration, wish
 from sandbox_kit import Body
 from service.sandbox.change_refusals import ChangeRefusedError
 from service.sandbox.change_summary import summary
@@ -17,38 +17,15 @@ from service.sandbox.refusals import InvalidBodyError, NotAllowedError
 SKUS = st.sampled_from(["2001", "2002", "2003", "2004", "2005"])
 CENTS = st.integers(0, 4000)
 UNITS = st.integers(1, 3)
+LINES = st.lists(st.builds(priced, SKUS, CENTS, UNITS), max_size=1)
 
 REGISTRATIONS = st.fixed_dictionaries(
     {
         "requestId": st.sampled_from("abcdef"),
         "discountValue": CENTS,
         "incrementValue": CENTS,
-        "itemsRemoved": st.lists(
-            st.builds(
-                lambda sku, price, units: {
-                    "id": sku,
-                    "price": price,
-                    "quantity": units,
-                },
-                SKUS,
-                CENTS,
-                UNITS,
-            ),
-            max_size=1,
-        ),
-        "itemsAdded": st.lists(
-            st.builds(
-                lambda sku, price, units: {
-                    "id": sku,
-                    "price": price,
-                    "quantity": units,
-                },
-                SKUS,
-                CENTS,
-                UNITS,
-            ),
-            max_size=1,
-        ),
+        "itemsRemoved": LINES,
+        "itemsAdded": LINES,
     }
 )
 PARTS = st.builds(

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from typing_extensions import override
 
+from sandbox_kit import status_change
 from service.sandbox.clock import ManualClock
 from service.sandbox.feed_queue import FeedQueue
-from service.sandbox.oms import StatusChange
 
 RETENTION = timedelta(days=4)
 HIDDEN_FOR = timedelta(seconds=60)
@@ -32,14 +32,7 @@ class Queue(RuleBasedStateMachine):
     @rule(copies=st.integers(1, 2), late=st.booleans())
     def put(self, copies: int, late: bool) -> None:  # noqa: FBT001 - Hypothesis's way
         order_id, now = f"{len(self.put_at)}-01", self.clock.now()
-        change = StatusChange(
-            account="acme",
-            order_id=order_id,
-            domain="Marketplace",
-            state="handling",
-            last_state="",
-            at=now,
-        )
+        change = status_change(order_id=order_id, at=now)
         if late:
             self.queue.put_late(change, until=now + HIDDEN_FOR)
         else:

@@ -11,7 +11,9 @@ from uuid import UUID
 import pytest
 from typer.main import get_command
 
-from docs_tables import COMMAND, ROOT, generated, instruments, pages
+from docs_tables import ROOT
+from docs_tables.metrics import instruments
+from docs_tables.pages import COMMAND, generated, pages
 from service import failpoints
 from service.__main__ import app
 from service.config import PREFIX, Settings
@@ -102,6 +104,7 @@ def service_paths() -> list[str]:
         log=log,
         wake=wake,
         clock=nothing,
+        shared_clock=nothing,
         member=UUID(int=0),
         apis={},
         spans=None,

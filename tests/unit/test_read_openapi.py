@@ -107,16 +107,16 @@ class TestOperation:
         assert described["description"] == "Say more about it."
 
     def test_parameters(self) -> None:
-        """Path, headers and query are parameters."""
+        """Path, query and headers are parameters."""
         parameters = operation(GET)["parameters"]
 
         assert [(p["in"], p["name"], p.get("required", False)) for p in parameters] == [
             ("path", "thing", True),
-            ("header", "If-None-Match", False),
             ("query", "size", True),
             ("query", "colour", False),
+            ("header", "If-None-Match", False),
         ]
-        assert parameters[2]["schema"]["minimum"] == 1
+        assert parameters[1]["schema"]["minimum"] == 1
 
     def test_body(self) -> None:
         """The body is required and of its model."""

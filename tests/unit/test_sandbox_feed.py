@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
+from sandbox_kit import status_change
 from service.sandbox.clock import ManualClock
 from service.sandbox.feed import Feeds
 from service.sandbox.feed_config import FeedConfig
 from service.sandbox.feed_queue import FeedItem
-from service.sandbox.oms import StatusChange
 from service.sandbox.refusals import (
     FeedUnknownError,
     InvalidBodyError,
@@ -43,16 +43,7 @@ class Desk:
 
     def happen(self, *states: str, account: str = "acme") -> None:
         for state in states:
-            self.feeds.hear(
-                StatusChange(
-                    account=account,
-                    order_id="1-01",
-                    domain="Marketplace",
-                    state=state,
-                    last_state="",
-                    at=self.clock.now(),
-                )
-            )
+            self.feeds.hear(status_change(state, account=account, at=self.clock.now()))
 
     def read(self, lot: int = 10, key: str = "key-1") -> list[FeedItem]:
         return self.feeds.of(key).read(lot, now=self.clock.now())

@@ -7,15 +7,12 @@ import pytest
 
 from sandbox_kit import (
     Body,
-    bring,
+    OneOrderShop,
     invoice_body,
     tracking_body,
     tracking_number_body,
 )
 from service.sandbox import calls, flow
-from service.sandbox.clock import ManualClock
-from service.sandbox.invention import Wish
-from service.sandbox.oms import Caller, Oms, StatusChange
 from service.sandbox.orders import Order
 from service.sandbox.refusals import NotAllowedError, RefusedError
 
@@ -23,49 +20,12 @@ CANCEL: Body = {"reason": "no stock"}
 DAY = 86_400.0
 
 
-class Shop:
-    """An OMS with one account, on a manual clock."""
-
-    def __init__(
-        self, seller_window: timedelta = timedelta(days=2), /, **wish: object
-    ) -> None:
-        self.clock = ManualClock()
-        self.oms = Oms(
-            accounts=["acme"],
-            seed=7,
-            clock=self.clock,
-            seller_window=lambda _: seller_window,
-        )
-        self.changes: list[StatusChange] = []
-        self.oms.listen(self.changes.append)
-        wished = Wish.model_validate({"fate": "completed"} | wish)
-        self.order = self.oms.place_order("acme", wished)
-
-    @property
-    def twin(self) -> Order:
-        assert self.order.twin is not None
-        return self.oms.order("acme", self.order.twin)
-
-    def bring(self, status: str, order: Order | None = None) -> None:
-        bring(self.oms, self.clock, order or self.order, status)
-
-    def do(self, call: calls.Call, order: Order | None = None) -> None:
-        order = order or self.order
-        caller = Caller(account=order.account, name="erp")
-        self.oms.carry_out(caller, order.order_id, call)
-
-    def handle(self, order: Order) -> None:
-        self.bring("ready-for-handling", order)
-        self.do(calls.START_HANDLING, order)
-        self.bring("handling", order)
+class Shop(OneOrderShop):
+    """Denies cancellations besides."""
 
     def deny(self, order: Order) -> None:
         request = {"cancellationRequestId": order.requests[-1].request_id}
         self.do(calls.deny_cancellation(request), order)
-
-    def states(self, order: Order | None = None) -> list[str]:
-        order = order or self.order
-        return [c.state for c in self.changes if c.order_id == order.order_id]
 
 
 def invoice(order: Order, number: str = "NF1", **changes: object) -> calls.Call:
@@ -544,7 +504,8 @@ class TestChangeSeller:
 
     def test_may_be_switched_off(self) -> None:
         """Without a window the sale is cancelled at once."""
-        shop = Shop(timedelta(), flow="marketplace")
+        shop = Shop(flow="marketplace")
+        shop.seller_window = timedelta()
         sale_cancelled_by_seller(shop)
 
         assert "window-to-change-seller" not in shop.states()

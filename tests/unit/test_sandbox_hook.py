@@ -6,6 +6,7 @@ from itertools import pairwise
 import orjson
 import pytest
 
+from sandbox_kit import status_change
 from service.sandbox.clock import ManualClock
 from service.sandbox.fault_book import FaultBook
 from service.sandbox.fault_rules import FaultRule
@@ -13,7 +14,6 @@ from service.sandbox.hook import Delivery, Hook
 from service.sandbox.hook_config import HookConfig
 from service.sandbox.hooks import Hooks
 from service.sandbox.keeping import Document
-from service.sandbox.oms import StatusChange
 from service.sandbox.refusals import (
     HookUnknownError,
     InvalidBodyError,
@@ -47,16 +47,7 @@ class Desk:
 
     def happen(self, *states: str, account: str = "acme") -> None:
         for state in states:
-            self.hooks.hear(
-                StatusChange(
-                    account=account,
-                    order_id="1-01",
-                    domain="Marketplace",
-                    state=state,
-                    last_state="",
-                    at=self.clock.now(),
-                )
-            )
+            self.hooks.hear(status_change(state, account=account, at=self.clock.now()))
 
     async def deliver(self) -> Delivery:
         self.hook.wake(self.clock.now())
@@ -80,14 +71,7 @@ class TestHear:
         """A hook by expression looks at the order, not at its status."""
         wanted = {"type": "FromOrders", "expression": "value > 1"}
         desk.hooks.configure(KEY, config(filter=wanted))
-        change = StatusChange(
-            account="acme",
-            order_id="1-01",
-            domain="Marketplace",
-            state="handling",
-            last_state="",
-            at=desk.clock.now(),
-        )
+        change = status_change(at=desk.clock.now())
         desk.hooks.hear(change)
         desk.hooks.see(change, {"value": 1})
         desk.hooks.see(change, {"value": 2})

@@ -3,77 +3,30 @@
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
-from sandbox_kit import Body, bring, invoice_body
+from sandbox_kit import Body, OneOrderShop, invoice_body
 from service.sandbox import calls
 from service.sandbox.checkout import Checkout
-from service.sandbox.clock import ManualClock
 from service.sandbox.document import order_document
-from service.sandbox.faults import Faults
-from service.sandbox.invention import Wish
-from service.sandbox.oms import Caller, Oms, StatusChange
 from service.sandbox.orders import Order
 from service.sandbox.refusals import WorkflowBrokenError
 
 CANCEL: Body = {"reason": "no stock"}
 
 
-class Always(Faults):
-    """One fault happens wherever it can."""
-
-    def __init__(self, fault: str) -> None:
-        self.fault = fault
-
-    @override
-    def strikes(self, fault: str, *, account: str, order_id: str = "") -> bool:
-        return fault == self.fault
-
-
-class Shop:
-    """An OMS where one thing always goes wrong."""
-
-    def __init__(self, fault: str, **wish: object) -> None:
-        self.clock = ManualClock()
-        self.oms = Oms(
-            accounts=["acme"], seed=7, clock=self.clock, faults=Always(fault)
-        )
-        self.changes: list[StatusChange] = []
-        self.oms.listen(self.changes.append)
-        wished = Wish.model_validate({"fate": "completed"} | wish)
-        self.order = self.oms.place_order("acme", wished)
-
-    @property
-    def twin(self) -> Order:
-        assert self.order.twin is not None
-        return self.oms.order("acme", self.order.twin)
+class Shop(OneOrderShop):
+    """Lets one thing always go wrong."""
 
     @property
     def document(self) -> Any:
         return order_document(self.order)
 
-    def bring(self, status: str, order: Order | None = None) -> None:
-        bring(self.oms, self.clock, order or self.order, status)
-
     def wait(self, seconds: float = 100.0) -> None:
         self.clock.advance(seconds)
         self.oms.advance()
 
-    def do(self, call: calls.Call, order: Order | None = None) -> None:
-        order = order or self.order
-        caller = Caller(account="acme", name="erp")
-        self.oms.carry_out(caller, order.order_id, call)
-
-    def handle(self, order: Order) -> None:
-        self.bring("ready-for-handling", order)
-        self.do(calls.START_HANDLING, order)
-        self.bring("handling", order)
-
     def invoice(self, order: Order, **changes: object) -> None:
         self.do(calls.invoice(invoice_body(order) | changes), order)
-
-    def states(self) -> list[str]:
-        return [c.state for c in self.changes if c.order_id == self.order.order_id]
 
 
 class TestStatuses:

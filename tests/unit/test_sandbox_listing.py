@@ -4,12 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
-from sandbox_kit import bring, invoice_body
+from sandbox_kit import ChosenFaults, bring, invoice_body
 from service.sandbox import calls
 from service.sandbox.clock import ManualClock
-from service.sandbox.faults import Faults
 from service.sandbox.index import OrderIndex
 from service.sandbox.invention import Wish
 from service.sandbox.listing import Paging, listed, listed_to_user
@@ -23,23 +21,12 @@ COMPLETE = Wish(flow="complete", fate="completed")
 SALE = Wish(flow="marketplace", fate="completed")
 
 
-class Striking(Faults):
-    """Lets the named faults happen, always, while it is told to."""
-
-    def __init__(self) -> None:
-        self.on: set[str] = set()
-
-    @override
-    def strikes(self, fault: str, *, account: str, order_id: str = "") -> bool:
-        return fault in self.on
-
-
 class Shop:
     """An OMS with one account, its index, and a hand on the clock."""
 
     def __init__(self, *, lag: float = 0) -> None:
         self.clock = ManualClock()
-        self.faults = Striking()
+        self.faults = ChosenFaults()
         self.oms = Oms(accounts=["acme"], seed=7, clock=self.clock)
         self.index = OrderIndex(
             self.oms, lag=timedelta(seconds=lag), faults=self.faults
@@ -125,16 +112,16 @@ class TestIndex:
     def test_misses_a_change(self, shop: Shop) -> None:
         """With KI-577103 the list shows a status that the order has left."""
         order = shop.order(status="payment-pending")
-        shop.faults.on = {"KI-577103"}
+        shop.faults.names = {"KI-577103"}
         bring(shop.oms, shop.clock, order, "ready-for-handling")
 
         assert shop.statuses() == ["payment-pending"]
 
     def test_loses_an_order(self, shop: Shop) -> None:
         """With list-loses-orders an order is never listed, whatever happens to it."""
-        shop.faults.on = {"list-loses-orders"}
+        shop.faults.names = {"list-loses-orders"}
         order = shop.order()
-        shop.faults.on = set()
+        shop.faults.names = set()
         bring(shop.oms, shop.clock, order, "ready-for-handling")
 
         assert shop.statuses() == []

@@ -14,7 +14,8 @@ from service.sandbox import calls
 from service.sandbox.clock import ManualClock
 from service.sandbox.invention import Wish
 from service.sandbox.oms import Caller, Oms, Receipt, StatusChange
-from service.sandbox.orders import Order, PackageItem
+from service.sandbox.orders import Order
+from service.sandbox.packages import PackageItem
 from service.sandbox.refusals import (
     InvalidBodyError,
     InvoiceUnknownError,

@@ -39,6 +39,10 @@ class TestLinksTo:
 
         assert f"{link.context.span_id:016x}" == "00f067aa0ba902b7"
 
+    def test_passes_over_what_nobody_recorded(self) -> None:
+        """A span that was not sampled is nowhere to be looked up."""
+        assert links_to([TRACEPARENT.removesuffix("01") + "00"]) == []
+
     def test_stops_at_the_most(self) -> None:
         """A batch span has a bounded number of links."""
         assert len(links_to([TRACEPARENT] * (MAX_LINKS + 5))) == MAX_LINKS

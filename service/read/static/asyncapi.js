@@ -1,12 +1,8 @@
 // Shows the AsyncAPI document: each topic, its messages, their headers and values.
 
-const DEEPEST = 5;
+import { element } from "/dom.js";
 
-function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children.filter((child) => child !== null));
-  return made;
-}
+const DEEPEST = 5;
 
 function resolver(spec) {
   return (node) => {

@@ -1,6 +1,7 @@
 // One order in full: parcels, timeline, calls and trace.
 
-import { badges, element, stages, time, words } from "/elements.js";
+import { element } from "/dom.js";
+import { badges, stages, time, words } from "/elements.js";
 import { getJson } from "/source.js";
 
 const dialog = document.getElementById("details");
@@ -115,7 +116,7 @@ function parcel(one) {
   const place = last && [last.city, last.state].filter(Boolean).join(", ");
   return element(
     "li",
-    {},
+    { class: "card" },
     element("p", { class: "facts" }, element("strong", {}, name),
       element("span", { class: `badge courier ${progress.state}` }, words(progress.state))),
     element("ul", { class: "items" }, ...one.items.map((item) =>
@@ -145,7 +146,7 @@ function callsOf(calls) {
   if (!calls.length) return element("p", { class: "none" }, "None.");
   return element("ul", { class: "calls" }, ...calls.map((call) => element(
     "li",
-    {},
+    { class: "card" },
     element("p", { class: "facts" }, element("strong", {}, call.kind),
       element("span", { class: `badge call ${call.state}` }, call.state),
       call.reason ? element("span", {}, call.reason) : null),

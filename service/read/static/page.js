@@ -1,7 +1,8 @@
 // The list of orders: first filled from the read API, then moved by the live stream.
 
 import { open, refresh, wire } from "/details.js";
-import { badges, element, stages, time } from "/elements.js";
+import { element } from "/dom.js";
+import { badges, stages, time } from "/elements.js";
 import { follow, getJson } from "/source.js";
 
 const PAGE = 50;

@@ -1,6 +1,7 @@
 // The clock of the sandbox, and what goes wrong in it.
 
-import { ask, element, time } from "/elements.js";
+import { element } from "/dom.js";
+import { ask, time } from "/elements.js";
 
 const SPEEDS = [1, 2, 10, 60, 600, 3600];
 

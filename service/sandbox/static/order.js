@@ -1,6 +1,7 @@
 // One order: what was bought, where it stands, what happened; and what can be done.
 
-import { ask, element, money, orderPath, statusBadge, time } from "/elements.js";
+import { element } from "/dom.js";
+import { ask, money, orderPath, statusBadge, time } from "/elements.js";
 
 const DEEDS = [
   ["advance", "Next step"],

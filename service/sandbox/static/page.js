@@ -1,7 +1,8 @@
 // The newest orders, read again and again, and the form that places more.
 
 import { readClock, readFaults, wire as wireControls } from "/controls.js";
-import { ask, element, money, statusBadge, time } from "/elements.js";
+import { element } from "/dom.js";
+import { ask, money, statusBadge, time } from "/elements.js";
 import { open, refresh, wire as wireOrder } from "/order.js";
 
 const PAUSE_MS = 1000;

@@ -1,4 +1,4 @@
-"""HTTP manners for all routes: validation, problem+json, keys, spans and durations."""
+"""HTTP manners for all routes: validation, keys, spans and durations."""
 
 import hashlib
 import hmac
@@ -7,25 +7,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import orjson
-import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from pydantic import BaseModel, ValidationError
 
 from service.config import ApiKey
-from service.errors import (
-    ConflictError,
-    CustomerDataNotFoundError,
-    OrderNotFoundError,
-    PersonalDataErasedError,
-    RejectedError,
-    ServiceError,
-    UnavailableError,
-)
 from service.telemetry import SECONDS, context_of, meter, order_attributes, tracer
+from service.web.problems import InvalidRequestError, answered
 
 CALLER: web.RequestKey[str] = web.RequestKey("caller", str)
 """Name of the API key that a request came with."""
@@ -33,21 +22,11 @@ CALLER: web.RequestKey[str] = web.RequestKey("caller", str)
 MAX_BODY = 1024 * 1024
 """Bytes of the largest request body that is read."""
 
-_log = structlog.get_logger()
 _duration = meter.create_histogram(
     "http.server.request.duration",
     unit="s",
     description="Duration of HTTP requests.",
     explicit_bucket_boundaries_advisory=SECONDS,
-)
-_STATUS: Sequence[tuple[type[ServiceError], HTTPStatus]] = (
-    (OrderNotFoundError, HTTPStatus.NOT_FOUND),
-    (CustomerDataNotFoundError, HTTPStatus.NOT_FOUND),
-    (PersonalDataErasedError, HTTPStatus.GONE),
-    (ConflictError, HTTPStatus.CONFLICT),
-    (RejectedError, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
-    (ServiceError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 
 
@@ -72,42 +51,6 @@ class Endpoint:
     errors: tuple[HTTPStatus, ...] = ()
     headers: tuple[str, ...] = ()
     public: bool = False
-
-
-class FieldFault(BaseModel):
-    """One field that does not validate, as a JSON pointer."""
-
-    pointer: str
-    detail: str
-
-
-class Problem(BaseModel):
-    """What went wrong (RFC 9457); `code` is stable, `errors` names each field."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    code: str
-    instance: str
-    trace_id: str | None = None
-    errors: list[FieldFault] | None = None
-
-
-class InvalidRequestError(RejectedError):
-    """The request does not validate; correct the named fields."""
-
-    code = "invalid-request"
-
-    def __init__(self, error: ValidationError, *, part: str) -> None:
-        self.faults = [
-            FieldFault(
-                pointer="/".join(("", part, *map(str, fault["loc"]))),
-                detail=fault["msg"],
-            )
-            for fault in error.errors(include_input=False, include_url=False)
-        ]
-        super().__init__()
 
 
 def json_response(
@@ -190,7 +133,7 @@ async def manners(request: web.Request, handler: Handler) -> web.StreamResponse:
             **_order_of(request),
         },
     ) as span:
-        response = await _answered(request, handler)
+        response = await answered(request, handler)
         span.set_attribute("http.response.status_code", response.status)
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             span.set_status(Status(StatusCode.ERROR))
@@ -211,61 +154,3 @@ def _order_of(request: web.Request) -> dict[str, str]:
     if request.method != "GET" and "order_id" in match and "account" in match:
         return order_attributes(match["account"], match["order_id"])
     return {}
-
-
-async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < HTTPStatus.BAD_REQUEST:
-            raise
-        status = HTTPStatus(error.status)
-        headers = {
-            name: value
-            for name, value in error.headers.items()
-            if name in {"Allow", "WWW-Authenticate"}
-        }
-        code = status.phrase.lower().replace(" ", "-")
-        return _problem(request, status, code, error.text or "", headers=headers)
-    except ServiceError as error:
-        status = next(status for kind, status in _STATUS if isinstance(error, kind))
-        faults = error.faults if isinstance(error, InvalidRequestError) else None
-        headers = {"Retry-After": "1"} if isinstance(error, UnavailableError) else {}
-        return _problem(
-            request, status, error.code, str(error), faults=faults, headers=headers
-        )
-    except Exception:  # noqa: BLE001 - the last line of defence: logged, told, counted
-        _log.exception("request failed", method=request.method, path=request.path)
-        return _problem(
-            request,
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "internal",
-            "The service failed; its log has the trace id.",
-        )
-
-
-def _problem(
-    request: web.Request,
-    status: HTTPStatus,
-    code: str,
-    detail: str,
-    *,
-    faults: list[FieldFault] | None = None,
-    headers: dict[str, str] | None = None,
-) -> web.Response:
-    span = trace.get_current_span().get_span_context()
-    problem = Problem(
-        title=status.phrase,
-        status=status,
-        detail=detail,
-        code=code,
-        instance=request.path,
-        trace_id=trace.format_trace_id(span.trace_id) if span.is_valid else None,
-        errors=faults,
-    )
-    return json_response(
-        orjson.dumps(problem.model_dump(exclude_none=True)),
-        status=status,
-        media_type="application/problem+json",
-        headers=headers,
-    )
