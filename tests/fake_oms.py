@@ -177,7 +177,7 @@ class FakeOms:
                 self._do(kind, order_id, number)
             if step.error is not None:
                 if isinstance(step.error, ThrottledError):
-                    self.gate.hold(step.error.retry_after)
+                    await self.gate.hold(step.error.retry_after)
                 raise step.error
         finally:
             self._busy[order_id] -= 1

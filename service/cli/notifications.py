@@ -8,12 +8,12 @@ import orjson
 import typer
 
 from service.cli.console import VTEX, app, run
+from service.cli.gates import open_gate
 from service.config import Account, Settings, settings_from_env
 from service.errors import InvalidSettingsError
 from service.ingest.configuration import differences, masked
 from service.ingest.registration import Kind, Registration, registrations_of
 from service.orders_api.client import OrdersApi
-from service.orders_api.gate import Gate
 from service.orders_api.transport import open_session
 
 _FEEDS: Final[Sequence[Kind]] = ("feed", "tracking-feed")
@@ -145,8 +145,7 @@ def _each(
 async def _registrations(
     settings: Settings, account: Account
 ) -> AsyncIterator[list[Registration]]:
-    gate = Gate(per_minute=settings.requests_per_minute)
-    async with open_session() as session:
+    async with open_gate(settings, account.name) as gate, open_session() as session:
         key = account.tracking_feed
         yield list(
             registrations_of(

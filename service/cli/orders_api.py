@@ -12,6 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from service.cli.console import VTEX, app, errors, run, set_up
+from service.cli.gates import open_gate
 from service.config import Account, Settings, settings_from_env
 from service.errors import (
     CallRefusedError,
@@ -24,7 +25,6 @@ from service.errors import (
 from service.orders_api.answer import Answer, Operation, parse
 from service.orders_api.bodies import Body
 from service.orders_api.client import OrdersApi
-from service.orders_api.gate import Gate
 from service.orders_api.operations import OPERATIONS
 from service.orders_api.question import Query
 from service.orders_api.transport import open_session
@@ -218,9 +218,9 @@ async def _send(
     query: Query,
     body: Body | None,
 ) -> Answer:
-    gate = Gate(per_minute=settings.requests_per_minute)
-    async with open_session() as session:
-        api = OrdersApi(settings.accounts[0], session, gate=gate)
+    (account,) = settings.accounts
+    async with open_gate(settings, account.name) as gate, open_session() as session:
+        api = OrdersApi(account, session, gate=gate)
         return await api.send(operation, path=path, query=query, body=body)
 
 

@@ -18,8 +18,9 @@ from service.ingest.comparison import Comparison, Tally
 from service.ingest.reconciler import INDEX_LAG, Done, reconcile
 from service.ingest.rereads import Rereads
 from service.orders_api.client import OrdersApi
-from service.orders_api.gate import Gate, Urgency
-from service.orders_api.listing import Window
+from service.orders_api.filters import Window
+from service.orders_api.gate import Urgency
+from service.orders_api.shared_turns import shared_gate
 from service.orders_api.transport import open_session
 
 _FORMATS: Final = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]
@@ -91,7 +92,9 @@ async def _reconcile(
     ):
         with Progress(*columns, console=errors) as bar:
             for account in accounts:
-                gate = Gate(per_minute=settings.requests_per_minute)
+                gate = shared_gate(
+                    pool, account.name, per_minute=settings.requests_per_minute
+                )
                 comparison = Comparison(
                     OrdersApi(account, session, gate=gate.at(Urgency.UPKEEP)),
                     log=log,

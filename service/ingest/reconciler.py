@@ -13,9 +13,8 @@ from service.eventlog.ports import Clock, EventLog
 from service.ingest.comparison import Comparison, Tally
 from service.ingest.reconciliations import ClaimedReconciliation, Reconciliations
 from service.ingest.rereads import Rereads
-from service.ingest.slices import slices
 from service.orders_api.client import OrdersApi
-from service.orders_api.listing import Window
+from service.orders_api.filters import OrderFilters, Window
 from service.telemetry import ACCOUNT, meter, tracer
 
 INDEX_LAG: Final = timedelta(minutes=5)
@@ -56,9 +55,12 @@ async def reconcile(
     with tracer.start_as_current_span(
         "reconcile orders", attributes={ACCOUNT: comparison.api.account}
     ):
-        async for piece in slices(comparison.api, window):
-            await comparison.compare(piece.rows, twins_from=twins_from)
-            await done(piece.until)
+        async for found in comparison.api.slices(OrderFilters(creation=window)):
+            if not found.is_whole:
+                labels = {"account": comparison.api.account, "until": found.until}
+                _log.error("more orders than VTEX lists", **labels)
+            await comparison.compare(found.orders, twins_from=twins_from)
+            await done(found.until)
 
 
 class Reconciler:

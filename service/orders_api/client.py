@@ -45,7 +45,8 @@ class OrdersApi(
 
     Every method sends one request through the account's *gate*, which all rooms of a
     process share, and sends it exactly once; what it raises is an `OrdersApiError`
-    whose subclass says what to do next.
+    whose subclass says what to do next, or an `UnavailableError` where the gate has no
+    turn for it and nothing was sent.
     """
 
     def __init__(

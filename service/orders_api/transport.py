@@ -59,6 +59,10 @@ class Transport:
         timeout: float = TIMEOUT,
     ) -> None:
         self._account = account
+        self._server: dict[str, str | int] = {
+            "server.address": account.base_url.host or "",
+            "server.port": account.base_url.port or 443,
+        }
         self._wire = Wire(account, session, timeout=timeout)
         self._gate = gate
         self._reads = SharedReads[Answer]()
@@ -85,6 +89,7 @@ class Transport:
 
         Raises:
             OrdersApiError: Its subclass says what to do next.
+            UnavailableError: Nothing was sent, for there was no turn to be had.
         """
         question = Question(
             operation=operation,
@@ -103,6 +108,7 @@ class Transport:
 
         Raises:
             OrdersApiError: Its subclass says what to do next.
+            UnavailableError: Nothing was sent, for there was no turn to be had.
         """
         question = Question(
             operation=operation,
@@ -129,17 +135,15 @@ class Transport:
             answer = await self._wire.exchange(question)
             reached(f"{operation.method}.{operation.name}", "answered")
             observed.status = answer.status
-            self._judge(answer)
+            await self._judge(answer)
         return answer
 
     @contextmanager
     def _observed(self, question: Question) -> Iterator["_Observed"]:
         operation, order_id = question.operation, question.order_id
-        labels: dict[str, str | int] = {
+        labels = self._server | {
             "http.request.method": operation.method,
             "url.template": operation.path,
-            "server.address": self._account.base_url.host or "",
-            "server.port": self._account.base_url.port or 443,
         }
         started = time.perf_counter()
         with tracer.start_as_current_span(
@@ -160,10 +164,10 @@ class Transport:
                 span.set_attributes(found)
                 _duration.record(time.perf_counter() - started, labels | found)
 
-    def _judge(self, answer: Answer) -> None:
+    async def _judge(self, answer: Answer) -> None:
         failure = failure_of(answer, account=self._account.name)
         if isinstance(failure, ThrottledError):
-            self._gate.hold(failure.retry_after)
+            await self._gate.hold(failure.retry_after)
             _held.add(1, {"account": self._account.name})
             _log.warning(
                 "account held", account=self._account.name, seconds=failure.retry_after

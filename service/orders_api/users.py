@@ -5,14 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from service.orders_api.answer import Operation
-from service.orders_api.listing import (
-    LARGEST_PAGE,
-    OrderPage,
-    Window,
-    page_of,
-    page_query,
-    span,
-)
+from service.orders_api.filters import Window, span
+from service.orders_api.listing import LARGEST_PAGE, OrderPage, page_of, page_query
 from service.orders_api.transport import Transport
 
 _FILTERS: Final = (

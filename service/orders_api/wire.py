@@ -30,6 +30,7 @@ class Wire:
     ) -> None:
         self._account = account
         self._base = str(account.base_url).rstrip("/")
+        self._fixed = {"Content-Type": "application/json"} | _credentials(account)
         self._session = session
         self._timeout = aiohttp.ClientTimeout(
             total=timeout, sock_connect=CONNECT_TIMEOUT
@@ -47,7 +48,7 @@ class Wire:
             async with self._session.request(
                 operation.method,
                 URL(self._base + question.filled_path, encoded=True),
-                params=self._own_account(operation) | dict(question.query),
+                params=(self._own_account(operation) | dict(question.query)) or None,
                 data=None if body is None else orjson.dumps(spelt(body)),
                 headers=self._headers(),
                 timeout=self._timeout,
@@ -76,9 +77,8 @@ class Wire:
         return {} if name is None else {name: self._account.name}
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json"} | _credentials(self._account)
         traceparent = current_traceparent()
-        return headers | {"traceparent": traceparent} if traceparent else headers
+        return self._fixed | ({"traceparent": traceparent} if traceparent else {})
 
 
 def _credentials(account: Account) -> dict[str, str]:

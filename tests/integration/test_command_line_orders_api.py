@@ -3,18 +3,11 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator
-
-import pytest_asyncio
 
 import processes
-from vtex import TOKEN, Reply, ScriptedVtex, scripted_vtex
+from vtex import TOKEN, Reply, ScriptedVtex
 
-
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
+pytest_plugins = ("vtex_fixtures",)
 
 
 async def orders_api(

@@ -1,11 +1,10 @@
 """Comparing what VTEX lists with what the log knows."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
 from builders import details_fetched, document, item, status_reported
 from conftest import ManualClock
@@ -18,25 +17,14 @@ from service.ingest.reconciler import INDEX_LAG, PAUSE, Reconciler
 from service.ingest.reconciliations import LEASE, Reconciliations
 from service.ingest.rereads import Rereads
 from service.orders_api.client import OrdersApi
-from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
+from vtex import Reply, ScriptedVtex
 
+pytest_plugins = ("vtex_fixtures",)
 pytestmark = pytest.mark.postgres
 
 LIST = "GET /api/oms/pvt/orders"
 GROUP = "GET /api/oms/pvt/orders/order-group/{}"
 HOUR = timedelta(hours=1)
-
-
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """The client of the Orders API, against servers that answer by script."""
 
 import gzip
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
-import pytest_asyncio
 from opentelemetry import trace
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
@@ -29,24 +28,13 @@ from vtex import (
     account_at,
     account_by_cookie,
     orders_api,
-    scripted_vtex,
 )
+
+pytest_plugins = ("vtex_fixtures",)
 
 ORDER = "/api/oms/pvt/orders/1-01"
 PAYMENT = f"{ORDER}/payment-transaction"
 RECEIPT = Reply(200, {"date": "2026-03-01", "orderId": "1-01", "receipt": "abc"})
-
-
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Every operation of the registry, against a server that answers by script."""
 
 import json
-from collections.abc import AsyncIterator
 
 import pytest
-import pytest_asyncio
 
 from orders_api_kit import CASES, asked, every_operation
 from service.errors import (
@@ -27,20 +25,9 @@ from vtex import (
     account_at,
     account_by_cookie,
     orders_api,
-    scripted_vtex,
 )
 
-
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
+pytest_plugins = ("vtex_fixtures",)
 
 
 class TestOperations:

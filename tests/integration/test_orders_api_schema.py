@@ -2,12 +2,11 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from openapi_schema_validator import OAS30Validator
 
 from orders_api_case import PATH
@@ -15,22 +14,12 @@ from orders_api_kit import asked, every_operation
 from service.orders_api.answer import Operation
 from service.orders_api.client import OrdersApi
 from service.orders_api.operations import OPERATIONS
-from vtex import ScriptedVtex, account_at, orders_api, scripted_vtex
+from vtex import ScriptedVtex
+
+pytest_plugins = ("vtex_fixtures",)
 
 SCHEMA = "ORDERS_API_SCHEMA"
 """The variable that names the file; VTEX publishes it on GitHub."""
-
-
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

@@ -5,28 +5,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-import pytest_asyncio
 
 from service.errors import OrdersApiUnavailableError
 from service.orders_api.client import OrdersApi
 from service.orders_api.gate import Gate, Urgency
-from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
+from vtex import Reply, ScriptedVtex, account_at, orders_api
+
+pytest_plugins = ("vtex_fixtures",)
 
 ORDER = "/api/oms/pvt/orders/1-01"
 
 Call = Callable[[OrdersApi], Awaitable[object]]
-
-
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
 
 
 class Raw:
@@ -151,7 +140,7 @@ class TestGetOrder:
             asyncio.TaskGroup() as tasks,
         ):
             upkeep = urgent.at(Urgency.UPKEEP)
-            gate.hold(0.1)
+            await gate.hold(0.1)
             for client in (upkeep, urgent, upkeep, urgent, urgent.at(Urgency.NEWS)):
                 tasks.create_task(client.get_order("1-01"))
 

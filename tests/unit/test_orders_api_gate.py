@@ -4,31 +4,10 @@ import asyncio
 
 import pytest
 
+from hours import Hours
 from service.config import Settings
 from service.errors import ThrottledError
 from service.orders_api.gate import MOST_HELD, Gate, Urgency
-
-
-class Hours:
-    """A time that only passes while everybody sleeps, up to who wakes first."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self._wakings: list[float] = []
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        waking = self.now + seconds
-        self._wakings.append(waking)
-        try:
-            await asyncio.sleep(0)
-            while self.now < waking:
-                self.now = min(self._wakings)
-                await asyncio.sleep(0)
-        finally:
-            self._wakings.remove(waking)
 
 
 @pytest.fixture
@@ -89,7 +68,7 @@ class TestEnter:
     async def test_cancelled_waiting_leaves_no_trace(self, hours: Hours) -> None:
         """Who gives up waiting does not keep the others out for good."""
         open_gate = gate(hours)
-        open_gate.hold(30)
+        await open_gate.hold(30)
         waiting = asyncio.ensure_future(open_gate.enter())
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -104,7 +83,7 @@ class TestHold:
     async def test_nobody_passes_while_held(self, hours: Hours) -> None:
         """A held gate opens when its time is over, for all who share it."""
         held = gate(hours, per_minute=6000)
-        held.hold(60)
+        await held.hold(60)
 
         assert held.held_for == pytest.approx(60)
         assert (await entering(held, hours, times=2))[0] == pytest.approx(60)
@@ -113,15 +92,15 @@ class TestHold:
     async def test_shorter_hold_does_not_shorten(self, hours: Hours) -> None:
         """A second, shorter wish leaves the longer one in force."""
         held = gate(hours)
-        held.hold(60)
-        held.hold(5)
+        await held.hold(60)
+        await held.hold(5)
 
         assert held.held_for == pytest.approx(60)
 
     async def test_waiting_lines_up_behind_the_hold(self, hours: Hours) -> None:
         """What gathers during a hold goes out at the rate, not all at its end."""
         held = gate(hours)
-        held.hold(60)
+        await held.hold(60)
 
         assert await entering(held, hours, times=3) == pytest.approx([60, 61, 62])
 
@@ -130,7 +109,7 @@ class TestUrgency:
     async def test_the_most_urgent_goes_first(self, hours: Hours) -> None:
         """A call passes those who read, and a reading for news those for upkeep."""
         held = gate(hours)
-        held.hold(MOST_HELD)
+        await held.hold(MOST_HELD)
         passed: list[Urgency] = []
 
         async def enter(urgency: Urgency) -> None:
@@ -149,7 +128,7 @@ class TestUrgency:
     ) -> None:
         """Who only reads is told to come back, and calls wait."""
         held = gate(hours)
-        held.hold(60)
+        await held.hold(60)
 
         with pytest.raises(ThrottledError) as refused:
             await held.at(urgency).enter()
@@ -166,7 +145,7 @@ class TestUrgency:
             await busy.enter()
         waiting = asyncio.ensure_future(busy.at(Urgency.NEWS).enter())
         await asyncio.sleep(0)
-        busy.hold(60)
+        await busy.hold(60)
 
         with pytest.raises(ThrottledError):
             await waiting
@@ -212,14 +191,14 @@ class TestUrgency:
     async def test_hold_is_for_all(self, hours: Hours) -> None:
         """A 429 to one holds the account, whoever asks."""
         open_gate = gate(hours)
-        open_gate.at(Urgency.UPKEEP).hold(60)
+        await open_gate.at(Urgency.UPKEEP).hold(60)
 
         assert open_gate.held_for == pytest.approx(60)
 
     async def test_who_gives_up_leaves_the_line(self, hours: Hours) -> None:
         """A cancelled request costs those behind it no turn."""
         held = gate(hours)
-        held.hold(30)
+        await held.hold(30)
         waiting = asyncio.ensure_future(held.enter())
         await asyncio.sleep(0)
         waiting.cancel()

@@ -10,13 +10,8 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from service.errors import InvalidListingError
-from service.orders_api.listing import (
-    LAST_PAGE,
-    ListOperations,
-    OrderFilters,
-    OrderPage,
-    Window,
-)
+from service.orders_api.filters import OrderFilters, Window
+from service.orders_api.listing import LAST_PAGE, ListOperations, OrderPage, OrderSlice
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -63,6 +58,10 @@ async def walked(
     return [order["orderId"] async for order in walk]
 
 
+async def sliced(shop: Shop) -> list[OrderSlice]:
+    return [each async for each in shop.slices(OrderFilters(creation=(START, END)))]
+
+
 class TestEveryOrder:
     async def test_small_window_is_listed_page_by_page(self) -> None:
         """What fits into VTEX's pages is asked for once a page."""
@@ -85,7 +84,9 @@ class TestEveryOrder:
 
     @given(
         st.lists(st.integers(0, 40), max_size=90).filter(
-            lambda created: all(created.count(n) <= 30 for n in created)
+            lambda created: all(
+                created.count(n) + created.count(n + 1) <= 30 for n in created
+            )
         )
     )
     async def test_every_order_comes_once(self, created: list[int]) -> None:
@@ -126,8 +127,50 @@ class TestEveryOrder:
         shop = Shop([])
         shop.have(at=timedelta(hours=3), orders=3_001)
 
-        with pytest.raises(InvalidListingError, match=r"02:59:59.999000.* halved"):
+        with pytest.raises(InvalidListingError, match=r"03:00:00.* halved"):
             await walked(shop)
+
+    async def test_too_many_for_a_window_of_one_moment(self) -> None:
+        """A window of less than two milliseconds is not halved for ever."""
+        shop = Shop([])
+        shop.have(at=timedelta(0), orders=3_001)
+
+        with pytest.raises(InvalidListingError, match="halved"):
+            await walked(shop, window=(START, START + 1.5 * TICK))
+
+
+class TestSlices:
+    async def test_nothing_there(self) -> None:
+        """An empty window is one slice without orders."""
+        found = await sliced(Shop([]))
+
+        assert [(each.until, each.orders, each.is_whole) for each in found] == [
+            (END, [], True)
+        ]
+
+    async def test_crowd(self) -> None:
+        """However many orders gather, each is in a slice, the oldest slice first."""
+        shop = Shop([3_600_000 + n * 300 for n in range(9_000)])
+        shop.have(at=timedelta(hours=23), orders=1)
+
+        found = await sliced(shop)
+
+        listed = {order["orderId"] for each in found for order in each.orders}
+        ends = [each.until for each in found]
+        assert listed == shop.created.keys()
+        assert ends == sorted(ends)
+        assert ends[-1] == END
+
+    async def test_crowd_of_one_moment(self) -> None:
+        """Of more orders than VTEX lists of one moment it gives those that it lists."""
+        shop = Shop([])
+        shop.have(at=timedelta(hours=3), orders=3_500)
+
+        found = await sliced(shop)
+
+        crowded = [each for each in found if not each.is_whole]
+        assert {len(each.orders) for each in crowded} == {3_000}
+        assert found[-1].until == END
 
 
 class TestListOrders:
