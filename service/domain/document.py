@@ -1,13 +1,17 @@
 """The order document as we keep it: VTEX's Get order without personal data."""
 
 import hashlib
-import json
+import re
 from collections.abc import Mapping
+from typing import Final
 
+import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from service.domain import raw
 from service.errors import UnreadableOrderError
+
+_ESCAPED: Final = re.compile("[^\x00-\x7e]")
 
 
 class _Part(BaseModel):
@@ -139,11 +143,19 @@ class OrderDocument(_Part):
 
 
 def document_hash(document: OrderDocument) -> str:
-    """Return the SHA-256 of the document's canonical JSON, in hex."""
-    canonical = json.dumps(
-        document.model_dump(mode="json"), sort_keys=True, separators=(",", ":")
-    )
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    """Return the SHA-256 of the document's canonical JSON, in hex.
+
+    Canonical is what Python's `json` writes in ASCII, with sorted keys and no spaces.
+    """
+    fields = document.model_dump(mode="json")
+    canonical = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS).decode()
+    escaped = _ESCAPED.sub(_code_units, canonical)
+    return hashlib.sha256(escaped.encode()).hexdigest()
+
+
+def _code_units(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")
+    return "".join(rf"\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def normalise(order: Mapping[str, object]) -> OrderDocument:

@@ -11,7 +11,7 @@ _US_FORMAT: Final = "%m/%d/%Y %H:%M:%S"
 
 def mapping(value: object) -> Mapping[str, object]:
     """Return an object as it is, and anything else as an empty one."""
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, (dict, Mapping)) else {}
 
 
 def entries(value: object) -> Sequence[object]:
@@ -21,14 +21,13 @@ def entries(value: object) -> Sequence[object]:
 
 def text(value: object) -> str | None:
     """Return stripped text; a number is its digits, empty text is None."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = number(value)
-        return None if value is None else str(value)
-    if not isinstance(value, str):
-        return None
-    # PostgreSQL takes no NUL, and UTF-8 no lone surrogate; JSON has both.
-    clean = value.replace("\0", "").encode(errors="replace").decode().strip()
-    return clean or None
+    if isinstance(value, str):
+        if not (value.isascii() and value.isprintable()):
+            # PostgreSQL takes no NUL, and UTF-8 no lone surrogate; JSON has both.
+            value = value.replace("\0", "").encode(errors="replace").decode()
+        return value.strip() or None
+    digits = number(value) if isinstance(value, int) else None
+    return None if digits is None else str(digits)
 
 
 def number(value: object) -> int | None:

@@ -1,6 +1,7 @@
 """Watches the feeds and hooks at VTEX, and puts right what nobody else configured."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -80,6 +81,8 @@ class ConfigWatch:
         self._lockouts = lockouts
         self._every = every
         self._differences: Mapping[tuple[str, str], Sequence[str]] = {}
+        self._turns: defaultdict[tuple[str, str], asyncio.Lock]
+        self._turns = defaultdict(asyncio.Lock)
 
     async def run(self) -> None:
         """Watch until cancelled, each by itself: one may have to wait for long."""
@@ -94,9 +97,10 @@ class ConfigWatch:
         Raises:
             DatabaseUnavailableError: Look again later.
         """
-        known = await self._claim(registration)
-        if known is not None:
-            await self._take_turn(registration, known)
+        async with self._turn_of(registration):
+            known = await self._claim(registration)
+            if known is not None:
+                await self._take_turn(registration, known)
 
     async def recall(self) -> None:
         """Learn what all processes have found.
@@ -120,12 +124,22 @@ class ConfigWatch:
     async def restore(self, registration: Registration) -> None:
         """Make a feed again that its poller found missing.
 
+        While somebody is at it already it is left to them: the next poll tells whether
+        it is missing still.
+
         Raises:
-            ServiceError: It is missing still.
+            ServiceError: It could not be made.
         """
-        known = await self._claim(registration, early=True) or _Known()
-        found = await self._apply(registration, known, reason="missing")
-        await self._keep(registration, known, found)
+        turn = self._turn_of(registration)
+        is_under_way = turn.locked()
+        async with turn:
+            if not is_under_way:
+                known = await self._claim(registration, early=True) or _Known()
+                found = await self._apply(registration, known, reason="missing")
+                await self._keep(registration, known, found)
+
+    def _turn_of(self, registration: Registration) -> asyncio.Lock:
+        return self._turns[registration.account, registration.kind]
 
     async def _take_turn(self, registration: Registration, known: _Known) -> None:
         account, use = registration.account, f"{registration.kind} configuration"

@@ -25,7 +25,7 @@ from service.private.store import CustomerStore
 SOURCE: Final = "details"
 
 ATTEMPTS: Final = 5
-"""Readings of an order to which others write at the same time."""
+"""Readings of an order that others read and record at the same time."""
 
 
 class Reading(NamedTuple):
@@ -43,8 +43,8 @@ class _Known(NamedTuple):
 class DocumentRecorder:
     """Keeps the documents in the log as new as those at VTEX.
 
-    The stream is read before the order, and appended to only if nobody wrote to it
-    meanwhile: so a document that was held up on its way never lies over a newer one.
+    The stream is read before the order, and appended to only if nobody recorded another
+    document meanwhile: so one that was held up on its way never lies over a newer one.
     """
 
     def __init__(
@@ -61,9 +61,15 @@ class DocumentRecorder:
         self._clock = clock
 
     async def record(
-        self, stream: StreamKey, *, cause: RecordedEvent | None = None
+        self,
+        stream: StreamKey,
+        *,
+        cause: RecordedEvent | None = None,
+        recorded: Sequence[RecordedEvent] | None = None,
     ) -> Reading:
         """Record the document of an order, because of *cause* or of the last event.
+
+        *recorded* is what the log holds of the order, where that was read already.
 
         Its persons are kept apart from it, and after it: when that fails, the document
         is recorded all the same, and a repetition brings the rest. An order that the
@@ -76,8 +82,9 @@ class DocumentRecorder:
             UnreadableCustomerDataError: The known customer data does not decrypt.
             ConcurrencyError: Others kept writing to the order.
         """
-        for attempt in range(1, ATTEMPTS + 1):
-            recorded = await self._log.read_stream(stream)
+        for _ in range(ATTEMPTS):
+            if recorded is None:
+                recorded = await self._log.read_stream(stream)
             order = await self._apis[stream.account].get_order(stream.order_id)
             reached("details.fetched")
             document = normalise(order)
@@ -86,16 +93,13 @@ class DocumentRecorder:
                 recorded = await self._log.read_stream(stream)
                 if len(recorded) > 1:
                     continue
-            try:
-                new = await self._append(document, recorded, cause=cause)
-                reached("details.appended")
-            except ConcurrencyError:
-                if attempt == ATTEMPTS:
-                    raise
-            else:
+            new = await self._append(document, recorded, cause=cause)
+            reached("details.appended")
+            if new is not None:
                 await self._customers.keep(stream, order)
                 return Reading(document, new)
-        raise AssertionError  # pragma: no cover - the loop returns or raises
+            recorded = None
+        raise ConcurrencyError(f"Others kept recording {stream}; read it again later.")
 
     async def _discover(self, stream: StreamKey, document: OrderDocument) -> None:
         found = Notification.read(
@@ -121,19 +125,25 @@ class DocumentRecorder:
         recorded: Sequence[RecordedEvent],
         *,
         cause: RecordedEvent | None,
-    ) -> bool:
+    ) -> bool | None:
+        """Say whether the document is news; None if another one came before it."""
         known, found = _known(recorded), document_hash(document)
         if found == known.hash:
             return False
         event = self._event(document, found, cause=cause or recorded[-1], known=known)
-        await self._log.append(
-            Append(
-                stream=recorded[-1].stream,
-                events=[event],
-                expected=recorded[-1].version,
-            )
-        )
-        return True
+        while True:
+            last = recorded[-1]
+            append = Append(stream=last.stream, events=[event], expected=last.version)
+            try:
+                await self._log.append(append)
+            except ConcurrencyError:
+                # Behind any other event it may stand: what that one changed at VTEX, if
+                # anything, is read because of it.
+                recorded = await self._log.read_stream(last.stream, after=last.version)
+                if OrderDetailsFetched.__name__ in {each.type for each in recorded}:
+                    return None
+            else:
+                return True
 
     def _event(
         self,

@@ -13,6 +13,7 @@ from service.errors import (
     ServiceError,
     ThrottledError,
     UnavailableError,
+    ungrouped,
 )
 from service.ingest.feed import LOT, Feed
 from service.ingest.lockout import PAUSE, Lockouts
@@ -86,12 +87,10 @@ class FeedPoller:
 
     async def _take(self, lots: int) -> Sequence[int]:
         """Take *lots* side by side; return how many items each had."""
-        try:
+        # What the others did not commit, if one fails, comes again.
+        with ungrouped():
             async with asyncio.TaskGroup() as tasks:
                 taking = [tasks.create_task(self._take_lot()) for _ in range(lots)]
-        except ExceptionGroup as failures:
-            # What the others did not commit comes again.
-            raise failures.exceptions[0] from None
         return [task.result() for task in taking]
 
     async def _take_lot(self) -> int:

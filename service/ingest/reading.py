@@ -1,6 +1,6 @@
 """Reads an order whatever VTEX answers, and says what came of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -59,6 +59,7 @@ class OrderReader:
         lockouts: Lockouts | None = None,
     ) -> None:
         self.accounts = apis.keys()
+        self._log = log
         self._lockouts = lockouts or Lockouts(clock)
         self._recorder = DocumentRecorder(
             apis, log=log, customers=customers, clock=clock
@@ -69,8 +70,18 @@ class OrderReader:
         """Say whether VTEX refuses the account's key, and it is too early to ask."""
         return self._lockouts.holds(account, USE)
 
+    async def recorded(
+        self, streams: Sequence[StreamKey]
+    ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
+        """Return what the log holds of each of *streams*."""
+        return await self._log.read_streams(streams)
+
     async def read(
-        self, stream: StreamKey, *, cause: RecordedEvent | None = None
+        self,
+        stream: StreamKey,
+        *,
+        cause: RecordedEvent | None = None,
+        recorded: Sequence[RecordedEvent] | None = None,
     ) -> Outcome:
         """Read an order, and record what is new; see `DocumentRecorder.record`.
 
@@ -82,14 +93,22 @@ class OrderReader:
         """
         if self.locked_out(stream.account):
             return Outcome(result="locked-out")
-        outcome = await self._read(stream, cause)
+        outcome = await self._read(stream, cause=cause, recorded=recorded)
         if outcome.result != "locked-out":
             self._lockouts.accepted(stream.account, USE)
         return outcome
 
-    async def _read(self, stream: StreamKey, cause: RecordedEvent | None) -> Outcome:
+    async def _read(
+        self,
+        stream: StreamKey,
+        *,
+        cause: RecordedEvent | None,
+        recorded: Sequence[RecordedEvent] | None,
+    ) -> Outcome:
         try:
-            document, new = await self._recorder.record(stream, cause=cause)
+            document, new = await self._recorder.record(
+                stream, cause=cause, recorded=recorded
+            )
         except CredentialsRefusedError as error:
             self._lockouts.refused(stream.account, USE, error)
             return Outcome(result="locked-out", error=error)

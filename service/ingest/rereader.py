@@ -7,11 +7,7 @@ from typing import Final
 
 import structlog
 
-from service.errors import (
-    ConflictError,
-    ServiceError,
-    UnavailableError,
-)
+from service.errors import ConflictError, UnavailableError
 from service.eventlog.ports import Clock
 from service.ingest.intervals import Due, next_reading, retry
 from service.ingest.reading import OrderReader, Outcome
@@ -100,7 +96,13 @@ class Rereader:
         try:
             outcome = await self._read(claimed)
         except (UnavailableError, ConflictError) as error:
-            await self._put_back(claimed, error)
+            _log.warning(
+                "reread waits",
+                account=claimed.stream.account,
+                order_id=claimed.stream.order_id,
+                error=str(error),
+            )
+            await self._put_back(claimed)
             return
         except Exception:  # noqa: BLE001 - one order must not stop the others
             _log.exception("reread broke", stream=str(claimed.stream))
@@ -108,8 +110,7 @@ class Rereader:
         labels = {"account": claimed.stream.account, "reason": claimed.reason}
         _rereads.add(1, labels | {"result": outcome.result})
         if outcome.result == "locked-out":
-            again = Due(self._clock.now() + PAUSE, claimed.reason)
-            await self._rereads.settle(claimed, next_=again, failures=claimed.failures)
+            await self._put_back(claimed)
             return
         failed = outcome.result == "set-aside"
         failures = claimed.failures + 1 if failed else 0
@@ -129,13 +130,7 @@ class Rereader:
             span.set_attribute("order_tracking.result", outcome.result)
         return outcome
 
-    async def _put_back(self, claimed: ClaimedReread, error: ServiceError) -> None:
-        _log.warning(
-            "reread waits",
-            account=claimed.stream.account,
-            order_id=claimed.stream.order_id,
-            error=str(error),
-        )
+    async def _put_back(self, claimed: ClaimedReread) -> None:
         again = Due(self._clock.now() + PAUSE, claimed.reason)
         await self._rereads.settle(claimed, next_=again, failures=claimed.failures)
 

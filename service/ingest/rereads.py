@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+import asyncpg
+
 from service.db import Connection, Pool, connection, load_sql
 from service.eventlog.records import StreamKey
 from service.ingest.intervals import Due
@@ -13,6 +15,7 @@ LEASE: Final = timedelta(minutes=5)
 """After which an order whose reader fell silent is read by another."""
 
 _WANT = load_sql("service.ingest", "want_rereads")
+_LEASE = load_sql("service.ingest", "lease_rereads")
 _CLAIM = load_sql("service.ingest", "claim_rereads")
 _DROP = load_sql("service.ingest", "drop_reread")
 _PUT_BACK = load_sql("service.ingest", "put_back_reread")
@@ -59,6 +62,25 @@ async def want_all(connection: Connection, wishes: Sequence[Wish]) -> None:
         )
 
 
+async def lease_all(
+    connection: Connection, streams: Collection[StreamKey], *, now: datetime
+) -> list[ClaimedReread]:
+    """Note in the connection's transaction that the caller reads *streams* by now.
+
+    Whoever read one of them before has lost it.
+    """
+    if not streams:
+        return []
+    streams = sorted(streams)  # as in `want_all`
+    rows = await connection.fetch(
+        _LEASE,
+        [stream.account for stream in streams],
+        [stream.order_id for stream in streams],
+        now + LEASE,
+    )
+    return [_claimed(row) for row in rows]
+
+
 class Rereads:
     """Takes wishes, hands them out when they are due, and takes back what came of it."""
 
@@ -86,15 +108,7 @@ class Rereads:
         """Lease up to so many orders *of_each* account that are due."""
         async with connection(self._pool) as lent:
             rows = await lent.fetch(_CLAIM, list(accounts), of_each, now, now + LEASE)
-        return [
-            ClaimedReread(
-                stream=StreamKey(row["account"], row["order_id"]),
-                reason=row["reason"],
-                failures=row["attempts"],
-                token=row["lease_token"],
-            )
-            for row in rows
-        ]
+        return [_claimed(row) for row in rows]
 
     async def settle(
         self, claimed: ClaimedReread, *, next_: Due | None, failures: int = 0
@@ -114,3 +128,12 @@ class Rereads:
         """Count the orders that are due, by account."""
         async with connection(self._pool) as lent:
             return [Backlog(**dict(row)) for row in await lent.fetch(_MEASURE, now)]
+
+
+def _claimed(row: asyncpg.Record) -> ClaimedReread:
+    return ClaimedReread(
+        stream=StreamKey(row["account"], row["order_id"]),
+        reason=row["reason"],
+        failures=row["attempts"],
+        token=row["lease_token"],
+    )

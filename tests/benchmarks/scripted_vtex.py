@@ -1,5 +1,6 @@
 """A VTEX that only hands out orders, as fast as it can, in a process of its own."""
 
+import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ class ScriptedVtex:
 
     def __init__(self) -> None:
         self._waiting: deque[int] = deque()
+        self._begun = asyncio.Event()
         self._template = orjson.dumps(order("@@"))
 
     def application(self) -> web.Application:
@@ -28,6 +30,7 @@ class ScriptedVtex:
         app.add_routes(
             [
                 web.post("/fill/{first}/{count}", self._fill),
+                web.get("/begun", self._wait_until_begun),
                 web.get("/api/orders/feed", self._take),
                 web.post("/api/orders/feed", self._commit),
                 web.get("/api/oms/pvt/orders/{orderId}", self._order),
@@ -38,11 +41,19 @@ class ScriptedVtex:
     async def _fill(self, request: web.Request) -> web.Response:
         first, count = (int(request.match_info[name]) for name in ("first", "count"))
         self._waiting.extend(range(first, first + count))
+        self._begun.clear()
+        return web.Response()
+
+    async def _wait_until_begun(self, _: web.Request) -> web.Response:
+        """Answer when something of the last filling is taken."""
+        await self._begun.wait()
         return web.Response()
 
     async def _take(self, request: web.Request) -> web.Response:
         lot = min(int(request.query["maxlot"]), len(self._waiting))
         items = [_item(self._waiting.popleft()) for _ in range(lot)]
+        if items:
+            self._begun.set()
         return web.Response(body=orjson.dumps(items), content_type="application/json")
 
     async def _commit(self, request: web.Request) -> web.Response:

@@ -379,6 +379,31 @@ class TestRestore:
         errors = [line["event"] for line in lines if line["log_level"] == "error"]
         assert errors == ["configuration vanished"]
 
+    async def test_is_left_to_who_is_at_it(self, watching: Watching) -> None:
+        """A feed that is missing at the first start is made by the watch or its poller."""
+
+        class Hesitant(Remote):
+            asked, answers = asyncio.Event(), asyncio.Event()
+
+            @override
+            async def get(self) -> Mapping[str, object]:
+                self.asked.set()
+                await self.answers.wait()
+                return await super().get()
+
+        remote = Hesitant()
+        mine = registration(remote)
+        watch = watching.watch(mine)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch.look_at(mine))
+            await remote.asked.wait()
+            for _ in range(2):
+                group.create_task(watch.restore(mine))
+            remote.answers.set()
+
+        assert remote.posts == 1
+        assert remote.shown == WANTED
+
     async def test_refusal_is_raised(self, watching: Watching) -> None:
         """A poller learns that VTEX does not take its feed's configuration."""
         remote = Remote()

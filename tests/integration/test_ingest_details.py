@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -13,11 +15,14 @@ from typing_extensions import override
 from builders import (
     call_succeeded,
     cancellation_requested,
+    details_fetched,
+    document,
     handling_requested,
     status_reported,
 )
 from conftest import ManualClock
 from events import new_event
+from eventually import eventually
 from ingest_kit import MemoryQuarantine
 from memory_log import MemoryEventLog
 from private_kit import MARK, customer_store, marked_order, master_key
@@ -26,6 +31,7 @@ from service.domain.facts import OrderDetailsFetched, OrderFact
 from service.errors import (
     DatabaseUnavailableError,
     FencedError,
+    OrdersApiUnavailableError,
     PersonalDataErasedError,
     UnavailableError,
 )
@@ -33,36 +39,47 @@ from service.eventlog.checkpoints import load_positions
 from service.eventlog.codec import decode
 from service.eventlog.records import Append, Appended, Batch, RecordedEvent, StreamKey
 from service.ingest.details import DetailsFetcher
+from service.ingest.intervals import AFTER_INVOICE
 from service.ingest.reading import OrderReader
+from service.ingest.rereads import LEASE, Rereads
 from service.orders_api.client import OrdersApi
 from service.private.customer import customer_data
 from service.private.keys import KeyRing
 from service.private.store import CustomerStore
 from service.telemetry import tracer
 from spans_kit import recorded_spans
-from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
+from vtex import Reply, ScriptedVtex
 
+pytest_plugins = ("vtex_fixtures",)
 pytestmark = pytest.mark.postgres
 
 GET = "GET /api/oms/pvt/orders/{}"
 ORDER = StreamKey("acme", "1-01")
+SLOW = "0-01"
 
 
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
+class BusyLog(MemoryEventLog):
+    """Lets something else happen to an order whenever a document is to be appended."""
 
+    def __init__(self) -> None:
+        super().__init__(partitions=1)
+        self.meanwhile: dict[StreamKey, list[OrderFact]] = {}
+        self.is_closing = False
 
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
+    @override
+    async def append(self, append: Append) -> Appended:
+        if self.is_closing:
+            raise asyncio.CancelledError
+        others = self.meanwhile.get(append.stream)
+        if others and append.expected is not None:
+            event = new_event(f"meanwhile-{len(others)}", others.pop())
+            await super().append(Append(stream=append.stream, events=[event]))
+        return await super().append(append)
 
 
 @pytest.fixture
-def events() -> MemoryEventLog:
-    return MemoryEventLog(partitions=1)
+def events() -> BusyLog:
+    return BusyLog()
 
 
 @pytest.fixture
@@ -70,15 +87,15 @@ def quarantine() -> MemoryQuarantine:
     return MemoryQuarantine()
 
 
-@pytest.fixture
-def fetcher(
+@pytest_asyncio.fixture
+async def fetcher(
     api: OrdersApi,
     events: MemoryEventLog,
     pool: Pool,
     quarantine: MemoryQuarantine,
     clock: ManualClock,
-) -> DetailsFetcher:
-    return DetailsFetcher(
+) -> AsyncIterator[DetailsFetcher]:
+    async with DetailsFetcher(
         OrderReader(
             {"acme": api},
             log=events,
@@ -88,7 +105,9 @@ def fetcher(
         ),
         pool=pool,
         clock=clock,
-    )
+        patience=10,
+    ) as fetching:
+        yield fetching
 
 
 def order(status: str = "handling", order_id: str = "1-01", **more: Any) -> Reply:
@@ -345,16 +364,18 @@ class TestCustomerData:
             ),
             pool=pool,
             clock=clock,
+            patience=10,
         )
         given = await happens(events, status_reported())
 
-        with pytest.raises(DatabaseUnavailableError):
-            await fetcher.handle(batch(given))
-        assert fetched(events) == ["handling"]
-        assert await fetcher.resume([0]) == {0: 0}
+        async with fetcher:
+            with pytest.raises(DatabaseUnavailableError):
+                await fetcher.handle(batch(given))
+            assert fetched(events) == ["handling"]
+            assert await fetcher.resume([0]) == {0: 0}
 
-        customers.away = False
-        await fetcher.handle(batch(given))
+            customers.away = False
+            await fetcher.handle(batch(given))
         assert fetched(events) == ["handling"]
         assert (await customers.load(ORDER)).profile.first_name == "Ana"
 
@@ -556,8 +577,8 @@ class TestTrouble:
             ) -> Sequence[RecordedEvent]:
                 return await events.read_stream(stream, after=after)
 
-        def reader(log: MemoryEventLog) -> DetailsFetcher:
-            return DetailsFetcher(
+        async def handle(log: MemoryEventLog) -> None:
+            async with DetailsFetcher(
                 OrderReader(
                     {"acme": api},
                     log=log,
@@ -567,13 +588,224 @@ class TestTrouble:
                 ),
                 pool=pool,
                 clock=clock,
-            )
+                patience=10,
+            ) as fetcher:
+                await fetcher.handle(batch(given))
 
         async with asyncio.TaskGroup() as group:
-            group.create_task(reader(Sleepy()).handle(batch(given)))
+            group.create_task(handle(Sleepy()))
             await asleep.wait()
-            await reader(events).handle(batch(given))
+            await handle(events)
             awake.set()
 
         assert fetched(events) == ["new"]
         assert len(vtex.asked) == 3
+
+    async def test_other_events_meanwhile(
+        self,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: BusyLog,
+    ) -> None:
+        """A document stands behind what else happened meanwhile, and is not read again."""
+        vtex.on(GET.format("1-01"), order())
+        given = await happens(events, status_reported())
+        events.meanwhile[ORDER] = [status_reported("a"), status_reported("b")]
+
+        await fetcher.handle(batch(given))
+
+        assert [event.type for event in events.events] == [
+            *["OrderStatusReported"] * 3,
+            "OrderDetailsFetched",
+        ]
+        assert len(vtex.asked) == 1
+
+    async def test_cancelled_reading(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: BusyLog
+    ) -> None:
+        """A reading that is broken off, as when the log closes, moves no position."""
+        vtex.on(GET.format("1-01"), order())
+        given = await happens(events, status_reported())
+        events.is_closing = True
+
+        with pytest.raises(asyncio.CancelledError):
+            await fetcher.handle(batch(given))
+
+        assert await fetcher.resume([0]) == {0: 0}
+
+    async def test_others_keep_recording_an_order(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        fetcher: DetailsFetcher,
+        events: BusyLog,
+        pool: Pool,
+    ) -> None:
+        """It is read again later, and no other order with it."""
+        for order_id in ("1-01", "2-01"):
+            vtex.on(GET.format(order_id), order(order_id=order_id))
+            await happens(events, status_reported(), order_id=order_id)
+        given = list(events.events)
+        events.meanwhile[ORDER] = [
+            details_fetched(document(status=f"s{number}")) for number in range(99)
+        ]
+
+        await fetcher.handle(batch(given))
+
+        assert "handling" in fetched(events)
+        assert len(vtex.calls(GET.format("2-01"))) == 1
+        assert await fetcher.resume([0]) == {0: given[-1].position}
+        wished = await pool.fetch(
+            "SELECT order_id FROM ingest.rereads WHERE reason = 'unavailable'"
+        )
+        assert [row["order_id"] for row in wished] == ["1-01"]
+
+
+class TestSlowOrder:
+    @pytest_asyncio.fixture
+    async def impatient(
+        self,
+        *,
+        api: OrdersApi,
+        events: MemoryEventLog,
+        pool: Pool,
+        quarantine: MemoryQuarantine,
+        clock: ManualClock,
+    ) -> AsyncIterator[DetailsFetcher]:
+        """Return a fetcher with room for two orders, which waits for hardly any."""
+        reader = OrderReader(
+            {"acme": api},
+            log=events,
+            quarantine=quarantine,
+            customers=customer_store(pool, clock, "k1"),
+            clock=clock,
+        )
+        async with DetailsFetcher(
+            reader, pool=pool, clock=clock, in_flight=2, patience=0.05
+        ) as fetching:
+            yield fetching
+
+    @pytest.fixture
+    def rereads(self, pool: Pool) -> Rereads:
+        return Rereads(pool)
+
+    @pytest_asyncio.fixture
+    async def released(self, vtex: ScriptedVtex) -> AsyncIterator[asyncio.Event]:
+        """Hold back what VTEX says of the slow order until the event is set."""
+        released = asyncio.Event()
+        slow = order("invoiced", order_id=SLOW)
+        vtex.on(GET.format(SLOW), replace(slow, released=released))
+        yield released
+        released.set()
+
+    async def test_keeps_no_other_waiting(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        impatient: DetailsFetcher,
+        events: MemoryEventLog,
+        released: asyncio.Event,
+    ) -> None:
+        """Its own batch and the next ones are done without it, in order and for good."""
+        await happens(events, status_reported(), order_id=SLOW)
+        for number in range(1, 5):
+            order_id = f"{number}-01"
+            vtex.on(GET.format(order_id), order(f"s{number}", order_id=order_id))
+            await happens(events, status_reported(), order_id=order_id)
+        first, second = events.events[:3], events.events[3:]
+
+        await impatient.handle(batch(first))
+        await impatient.handle(batch(second))
+
+        assert not released.is_set()
+        assert fetched(events) == ["s1", "s2", "s3", "s4"]
+        assert await impatient.resume([0]) == {0: second[-1].position}
+
+    async def test_is_read_once(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        impatient: DetailsFetcher,
+        events: MemoryEventLog,
+        rereads: Rereads,
+        pool: Pool,
+        clock: ManualClock,
+        released: asyncio.Event,
+    ) -> None:
+        """Nobody else reads it meanwhile, and when it came nobody has to."""
+        given = await happens(events, status_reported(), order_id=SLOW)
+        await impatient.handle(batch(given))
+
+        assert await rereads.claim(["acme"], of_each=1, now=clock.now()) == []
+        released.set()
+
+        async def is_settled() -> bool:
+            leased = "SELECT count(*) FROM ingest.rereads WHERE lease_token IS NOT NULL"
+            return not await pool.fetchval(leased)
+
+        await eventually(is_settled)
+        assert fetched(events) == ["invoiced"]
+        assert len(vtex.calls(GET.format(SLOW))) == 1
+
+    async def test_leads_to_what_a_quick_one_leads_to(
+        self,
+        *,
+        impatient: DetailsFetcher,
+        events: MemoryEventLog,
+        rereads: Rereads,
+        clock: ManualClock,
+        released: asyncio.Event,
+    ) -> None:
+        """What its events ask for is wished when it came, and what others wished stays."""
+        given = await happens(events, call_succeeded("invoice"), order_id=SLOW)
+        await impatient.handle(batch(given))
+        await rereads.want(
+            StreamKey("acme", SLOW), at=clock.at + timedelta(hours=1), reason="other"
+        )
+        released.set()
+
+        async def due() -> list[str]:
+            at = clock.at + AFTER_INVOICE
+            claimed = await rereads.claim(["acme"], of_each=1, now=at)
+            return [each.reason for each in claimed]
+
+        assert await eventually(due) == ["invoiced"]
+
+    async def test_is_not_lost_with_its_process(
+        self,
+        *,
+        impatient: DetailsFetcher,
+        events: MemoryEventLog,
+        rereads: Rereads,
+        clock: ManualClock,
+        released: asyncio.Event,
+    ) -> None:
+        """Another process reads it when nothing is heard of the first any more."""
+        given = await happens(events, status_reported(), order_id=SLOW)
+        await impatient.handle(batch(given))
+
+        (left,) = await rereads.claim(["acme"], of_each=1, now=clock.now() + LEASE)
+
+        assert not released.is_set()
+        assert left.stream.order_id == SLOW
+
+    async def test_silence_after_a_failure_pauses_the_loop(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        impatient: DetailsFetcher,
+        events: MemoryEventLog,
+        released: asyncio.Event,
+    ) -> None:
+        """Where VTEX fails or says nothing, whatever it is asked, the positions stay."""
+        vtex.on(GET.format("1-01"), Reply(500))
+        failing = await happens(events, status_reported())
+        with pytest.raises(OrdersApiUnavailableError):
+            await impatient.handle(batch(failing))
+        silent = await happens(events, status_reported(), order_id=SLOW)
+
+        with pytest.raises(OrdersApiUnavailableError):
+            await impatient.handle(batch(silent))
+
+        assert not released.is_set()
+        assert await impatient.resume([0]) == {0: 0}

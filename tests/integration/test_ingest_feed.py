@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import pytest
-import pytest_asyncio
 from structlog.testing import capture_logs
 from typing_extensions import override
 
@@ -26,23 +25,18 @@ from service.orders_api.gate import Gate
 from spans_kit import recorded_spans
 from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
 
+pytest_plugins = ("vtex_fixtures",)
+
 RETRIEVE, COMMIT = "GET /api/orders/feed", "POST /api/orders/feed"
 POST_CONFIG = "POST /api/orders/feed/config"
 WANTED = {"filter": {"type": "FromWorkflow"}}
 QUICK = Pace(least=0.001, most=0.005, locked_out=0.005)
 
 
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        running.on(COMMIT, Reply(200, body=b""))
-        yield running
-
-
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
+@pytest.fixture
+def vtex(vtex: ScriptedVtex) -> ScriptedVtex:
+    vtex.on(COMMIT, Reply(200, body=b""))
+    return vtex
 
 
 @pytest.fixture

@@ -71,7 +71,9 @@ class Intake:
             clock=clock,
             lockouts=self.lockouts,
         )
-        self._fetcher = DetailsFetcher(reader, pool=pool, clock=clock)
+        self._reader = reader
+        self._pool = pool
+        self._clock = clock
         self.rereader = Rereader(reader, Rereads(pool), apis=apis, clock=clock)
 
     async def hears(self, *states: str) -> None:
@@ -84,9 +86,12 @@ class Intake:
                 await self.log.append(Append(stream=stream, events=[event]))
         events = self.log.events[known:]
         positions = {0: events[-1].position}
-        await self._fetcher.handle(
-            Batch(consumer="details", events=events, positions=positions)
-        )
+        async with DetailsFetcher(
+            self._reader, pool=self._pool, clock=self._clock, patience=10
+        ) as fetcher:
+            await fetcher.handle(
+                Batch(consumer="details", events=events, positions=positions)
+            )
 
     def read(self) -> list[str]:
         return [

@@ -20,8 +20,9 @@ from service.eventlog.records import Batch, RecordedEvent
 from service.ingest.details import DetailsFetcher
 from service.ingest.reading import OrderReader
 from service.orders_api.client import OrdersApi
-from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
+from vtex import Reply, ScriptedVtex, account_at, orders_api
 
+pytest_plugins = ("vtex_fixtures",)
 pytestmark = pytest.mark.postgres
 
 TOLD: Final = "payment-pending"
@@ -164,12 +165,6 @@ SET_ASIDE: Final[Mapping[str, Reply]] = {
 
 
 @pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
-
-
-@pytest_asyncio.fixture
 async def client(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
     async with orders_api(account_at(vtex.url)) as opened:
         yield opened
@@ -187,14 +182,14 @@ def quarantine() -> MemoryQuarantine:
     return MemoryQuarantine()
 
 
-@pytest.fixture
-def fetcher(
+@pytest_asyncio.fixture
+async def fetcher(
     client: OrdersApi,
     api: Reading,
     pool: Pool,
     quarantine: MemoryQuarantine,
     clock: ManualClock,
-) -> DetailsFetcher:
+) -> AsyncIterator[DetailsFetcher]:
     reader = OrderReader(
         {"acme": client},
         log=api.world.log,
@@ -202,7 +197,8 @@ def fetcher(
         customers=customer_store(pool, clock, "k1"),
         clock=clock,
     )
-    return DetailsFetcher(reader, pool=pool, clock=clock)
+    async with DetailsFetcher(reader, pool=pool, clock=clock, patience=10) as fetching:
+        yield fetching
 
 
 async def tell(

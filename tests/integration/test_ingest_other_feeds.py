@@ -1,9 +1,6 @@
 """The feed that tells changes of tracking, and the old feed."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from conftest import ManualClock
 from ingest_kit import (
@@ -20,25 +17,20 @@ from service.ingest.feed import Feed
 from service.ingest.intake import Intake
 from service.ingest.tracking import REASON, TrackingIntake
 from service.orders_api.client import OrdersApi
-from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
+from vtex import Reply, ScriptedVtex
+
+pytest_plugins = ("vtex_fixtures",)
 
 RETRIEVE, COMMIT = "GET /api/orders/feed", "POST /api/orders/feed"
 OLD = "GET /api/oms/pvt/feed/orders/status"
 CONFIRM = "POST /api/oms/pvt/feed/orders/status/confirm"
 
 
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        running.on(COMMIT, Reply(200, body=b""))
-        running.on(CONFIRM, Reply(200, body=b""))
-        yield running
-
-
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
+@pytest.fixture
+def vtex(vtex: ScriptedVtex) -> ScriptedVtex:
+    vtex.on(COMMIT, Reply(200, body=b""))
+    vtex.on(CONFIRM, Reply(200, body=b""))
+    return vtex
 
 
 @pytest.fixture

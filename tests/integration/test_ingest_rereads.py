@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,35 +27,56 @@ from service.ingest.rereader import Rereader
 from service.ingest.rereads import LEASE, ClaimedReread, Rereads
 from service.orders_api.client import OrdersApi
 from service.orders_api.gate import Gate, Urgency
-from vtex import Reply, ScriptedVtex, account_at, orders_api, scripted_vtex
+from vtex import Reply, ScriptedVtex, account_at, orders_api
 
+pytest_plugins = ("vtex_fixtures",)
 pytestmark = pytest.mark.postgres
 
-GET = "GET /api/oms/pvt/orders/{}"
 ORDER = StreamKey("acme", "1-01")
 NOW = "2026-03-01T12:00:00Z"
 
 
-@pytest_asyncio.fixture
-async def vtex() -> AsyncIterator[ScriptedVtex]:
-    async with scripted_vtex() as running:
-        yield running
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """What reads the orders of an account again, with a VTEX and a log of its own."""
 
+    vtex: ScriptedVtex
+    api: OrdersApi
+    log: MemoryEventLog
+    quarantine: MemoryQuarantine
+    rereads: Rereads
+    fetcher: DetailsFetcher
+    rereader: Rereader
+    clock: ManualClock
 
-@pytest_asyncio.fixture
-async def api(vtex: ScriptedVtex) -> AsyncIterator[OrdersApi]:
-    async with orders_api(account_at(vtex.url)) as client:
-        yield client
+    def answers(self, *replies: Reply) -> None:
+        self.vtex.on("GET /api/oms/pvt/orders/1-01", *replies)
 
+    async def happens(self, fact: OrderFact) -> Batch:
+        """Return the batch that tells what happened to the order."""
+        known = len(self.log.events)
+        event = new_event(f"given-{known}", fact)
+        await self.log.append(Append(stream=ORDER, events=[event]))
+        events = self.log.events[known:]
+        return Batch(
+            consumer="details", events=events, positions={0: events[-1].position}
+        )
 
-@pytest.fixture
-def events() -> MemoryEventLog:
-    return MemoryEventLog(partitions=1)
+    async def hears(self, fact: OrderFact) -> None:
+        await self.fetcher.handle(await self.happens(fact))
 
+    async def want(self, reason: str = "why") -> None:
+        await self.rereads.want(ORDER, at=self.clock.at, reason=reason)
 
-@pytest.fixture
-def quarantine() -> MemoryQuarantine:
-    return MemoryQuarantine()
+    async def take_due(self) -> int:
+        return await self.rereader.take_due("acme")
+
+    async def claim(self, **within: float) -> list[ClaimedReread]:
+        return await claim(self.rereads, self.clock.at + timedelta(**within))
+
+    def documents(self) -> list[str | None]:
+        facts = map(decode, self.log.events)
+        return [f.document.status for f in facts if isinstance(f, OrderDetailsFetched)]
 
 
 @pytest.fixture
@@ -62,33 +84,34 @@ def rereads(pool: Pool) -> Rereads:
     return Rereads(pool)
 
 
-@pytest.fixture
-def reader(
+@pytest_asyncio.fixture
+async def watch(
+    *,
+    vtex: ScriptedVtex,
     api: OrdersApi,
-    events: MemoryEventLog,
     pool: Pool,
-    quarantine: MemoryQuarantine,
+    rereads: Rereads,
     clock: ManualClock,
-) -> OrderReader:
-    return OrderReader(
+) -> AsyncIterator[Watch]:
+    log, quarantine = MemoryEventLog(partitions=1), MemoryQuarantine()
+    reader = OrderReader(
         {"acme": api},
-        log=events,
+        log=log,
         quarantine=quarantine,
         customers=customer_store(pool, clock),
         clock=clock,
     )
-
-
-@pytest.fixture
-def rereader(
-    reader: OrderReader, rereads: Rereads, api: OrdersApi, clock: ManualClock
-) -> Rereader:
-    return Rereader(reader, rereads, apis={"acme": api}, clock=clock)
-
-
-@pytest.fixture
-def fetcher(reader: OrderReader, pool: Pool, clock: ManualClock) -> DetailsFetcher:
-    return DetailsFetcher(reader, pool=pool, clock=clock)
+    async with DetailsFetcher(reader, pool=pool, clock=clock, patience=10) as fetcher:
+        yield Watch(
+            vtex=vtex,
+            api=api,
+            log=log,
+            quarantine=quarantine,
+            rereads=rereads,
+            fetcher=fetcher,
+            rereader=Rereader(reader, rereads, apis={"acme": api}, clock=clock),
+            clock=clock,
+        )
 
 
 def order(status: str | None = "handling", **more: Any) -> Reply:
@@ -96,27 +119,9 @@ def order(status: str | None = "handling", **more: Any) -> Reply:
     return Reply(200, known | more)
 
 
-async def happens(
-    log: MemoryEventLog, *facts: OrderFact, order_id: str = "1-01"
-) -> Batch:
-    """Return a batch of events that happened to an order."""
-    known = len(log.events)
-    appended = [
-        new_event(f"given-{known + number}", fact) for number, fact in enumerate(facts)
-    ]
-    await log.append(Append(stream=StreamKey("acme", order_id), events=appended))
-    events = log.events[known:]
-    return Batch(consumer="details", events=events, positions={0: events[-1].position})
-
-
 async def claim(rereads: Rereads, at: datetime) -> list[ClaimedReread]:
     claimed = await rereads.claim(["acme"], of_each=10, now=at)
     return sorted(claimed, key=lambda each: each.stream)
-
-
-def documents(log: MemoryEventLog) -> list[str | None]:
-    facts = map(decode, log.events)
-    return [f.document.status for f in facts if isinstance(f, OrderDetailsFetched)]
 
 
 class TestWant:
@@ -198,15 +203,7 @@ class TestWant:
 
 
 class TestWhoWants:
-    async def test_what_happened_asks_for_more(
-        self,
-        *,
-        vtex: ScriptedVtex,
-        fetcher: DetailsFetcher,
-        events: MemoryEventLog,
-        rereads: Rereads,
-        clock: ManualClock,
-    ) -> None:
+    async def test_what_happened_asks_for_more(self, watch: Watch) -> None:
         """With the position in the log it is noted when to read the order again."""
         cases: Sequence[tuple[Reply, OrderFact, str, float]] = [
             (order("invoiced"), status_reported(), "undelivered", 5 * 3600),
@@ -219,210 +216,137 @@ class TestWhoWants:
             (Reply(401, {}), status_reported(), "locked out", 60),
         ]
         for reply, fact, reason, within in cases:
-            vtex.on(GET.format("1-01"), reply)
+            watch.answers(reply)
 
-            await fetcher.handle(await happens(events, fact))
+            await watch.hears(fact)
 
-            (claimed,) = await claim(rereads, clock.at + timedelta(seconds=within))
+            (claimed,) = await watch.claim(seconds=within)
             assert (claimed.stream, claimed.reason) == (ORDER, reason)
-            await rereads.settle(claimed, next_=None)
+            await watch.rereads.settle(claimed, next_=None)
 
-    async def test_invoice_asks_for_both_orders(
-        self,
-        *,
-        vtex: ScriptedVtex,
-        fetcher: DetailsFetcher,
-        events: MemoryEventLog,
-        rereads: Rereads,
-        clock: ManualClock,
-    ) -> None:
+    async def test_invoice_asks_for_both_orders(self, watch: Watch) -> None:
         """After an invoice the marketplace's order is looked at as well."""
-        vtex.on(GET.format("1-01"), order("invoiced", marketplaceOrderId="M-01"))
+        watch.answers(order("invoiced", marketplaceOrderId="M-01"))
 
-        await fetcher.handle(await happens(events, call_succeeded("invoice")))
+        await watch.hears(call_succeeded("invoice"))
 
-        clock.advance(minutes=2)
-        claimed = await claim(rereads, clock.at)
+        claimed = await watch.claim(minutes=2)
         assert [each.stream.order_id for each in claimed] == ["1-01", "M-01"]
 
-    async def test_unknown_to_vtex(
-        self,
-        fetcher: DetailsFetcher,
-        events: MemoryEventLog,
-        rereads: Rereads,
-        clock: ManualClock,
-    ) -> None:
+    async def test_unknown_to_vtex(self, watch: Watch) -> None:
         """An order that VTEX does not have is not asked for again."""
-        await fetcher.handle(await happens(events, status_reported()))
+        await watch.hears(status_reported())
 
-        assert await claim(rereads, clock.at + timedelta(days=99)) == []
+        assert await watch.claim(days=99) == []
 
-    async def test_fenced_process_wishes_nothing(
-        self,
-        *,
-        vtex: ScriptedVtex,
-        fetcher: DetailsFetcher,
-        events: MemoryEventLog,
-        rereads: Rereads,
-        clock: ManualClock,
-    ) -> None:
+    async def test_fenced_process_wishes_nothing(self, watch: Watch) -> None:
         """Wishes and position are one: who may not save one leaves the other as well."""
-        vtex.on(GET.format("1-01"), order("invoiced"))
-        given = await happens(events, status_reported())
+        watch.answers(order("invoiced"))
+        given = await watch.happens(status_reported())
         stale = Batch(
             consumer="details", events=given.events, positions={0: 1}, tokens={0: 7}
         )
 
         with pytest.raises(FencedError):
-            await fetcher.handle(stale)
+            await watch.fetcher.handle(stale)
 
-        assert await claim(rereads, clock.at + timedelta(days=99)) == []
+        assert await watch.claim(days=99) == []
 
 
 class TestTakeDue:
-    async def test_unheard_change(
-        self,
-        *,
-        vtex: ScriptedVtex,
-        rereader: Rereader,
-        rereads: Rereads,
-        events: MemoryEventLog,
-        clock: ManualClock,
-    ) -> None:
+    async def test_unheard_change(self, watch: Watch) -> None:
         """A change that nobody told of enters the log, and the next look is planned."""
-        await happens(events, status_reported("payment-pending"))
-        vtex.on(GET.format("1-01"), order("invoiced"))
-        await rereads.want(ORDER, at=clock.at, reason="why")
+        await watch.happens(status_reported("payment-pending"))
+        watch.answers(order("invoiced"))
+        await watch.want()
 
-        assert await rereader.take_due("acme") == 1
+        assert await watch.take_due() == 1
 
-        assert documents(events) == ["invoiced"]
-        clock.advance(hours=5)
-        (claimed,) = await claim(rereads, clock.at)
+        assert watch.documents() == ["invoiced"]
+        (claimed,) = await watch.claim(hours=5)
         assert claimed.reason == "undelivered"
 
-    async def test_unchanged_order(
-        self,
-        *,
-        vtex: ScriptedVtex,
-        rereader: Rereader,
-        rereads: Rereads,
-        events: MemoryEventLog,
-        clock: ManualClock,
-    ) -> None:
+    async def test_unchanged_order(self, watch: Watch) -> None:
         """However often an order is read, the same document is recorded once."""
-        await happens(events, status_reported())
-        vtex.on(GET.format("1-01"), order())
+        await watch.happens(status_reported())
+        watch.answers(order())
 
         for _ in range(3):
-            await rereads.want(ORDER, at=clock.at, reason="why")
-            await rereader.take_due("acme")
+            await watch.want()
+            await watch.take_due()
 
-        assert documents(events) == ["handling"]
-        assert len(vtex.asked) == 3
+        assert watch.documents() == ["handling"]
+        assert len(watch.vtex.asked) == 3
 
-    async def test_order_never_heard_of(
-        self,
-        *,
-        vtex: ScriptedVtex,
-        rereader: Rereader,
-        rereads: Rereads,
-        events: MemoryEventLog,
-        clock: ManualClock,
-    ) -> None:
+    async def test_order_never_heard_of(self, watch: Watch) -> None:
         """An order that the log missed gets its stream, its status and its document."""
-        vtex.on(GET.format("1-01"), order("payment-approved"))
-        await rereads.want(ORDER, at=clock.at, reason="missing")
+        watch.answers(order("payment-approved"))
+        await watch.want("missing")
 
-        await rereader.take_due("acme")
+        await watch.take_due()
 
-        assert statuses(events.events) == ["payment-approved"]
-        assert documents(events) == ["payment-approved"]
-        assert '"source":"reconciler"' in events.events[0].data
-        assert len(vtex.asked) == 1
+        assert statuses(watch.log.events) == ["payment-approved"]
+        assert watch.documents() == ["payment-approved"]
+        assert '"source":"reconciler"' in watch.log.events[0].data
+        assert len(watch.vtex.asked) == 1
 
-    async def test_order_that_does_not_exist(
-        self, rereader: Rereader, rereads: Rereads, clock: ManualClock
-    ) -> None:
+    async def test_order_that_does_not_exist(self, watch: Watch) -> None:
         """An order that VTEX does not have is dropped, and makes no stream."""
-        await rereads.want(ORDER, at=clock.at, reason="why")
+        await watch.want()
 
-        assert await rereader.take_due("acme") == 1
+        assert await watch.take_due() == 1
 
-        clock.advance(days=99)
-        assert await rereader.take_due("acme") == 0
+        watch.clock.advance(days=99)
+        assert await watch.take_due() == 0
+        assert watch.log.events == []
 
-    async def test_odd_answer_is_retried(
-        self,
-        *,
-        vtex: ScriptedVtex,
-        rereader: Rereader,
-        rereads: Rereads,
-        events: MemoryEventLog,
-        quarantine: MemoryQuarantine,
-        clock: ManualClock,
-    ) -> None:
+    async def test_odd_answer_is_retried(self, watch: Watch) -> None:
         """What VTEX gives instead of an order is kept, and the order read later."""
-        await happens(events, status_reported())
-        vtex.on(GET.format("1-01"), Reply(200, []), Reply(200, []), order())
-        await rereads.want(ORDER, at=clock.at, reason="why")
+        await watch.happens(status_reported())
+        watch.answers(Reply(200, []), Reply(200, []), order())
+        await watch.want()
 
         for minutes in (0, 1, 10):
-            clock.advance(minutes=minutes)
-            assert await rereader.take_due("acme") == 1
+            watch.clock.advance(minutes=minutes)
+            assert await watch.take_due() == 1
 
-        assert [kept.order_id for kept in quarantine.kept] == ["1-01", "1-01"]
-        assert documents(events) == ["handling"]
+        assert [kept.order_id for kept in watch.quarantine.kept] == ["1-01", "1-01"]
+        assert watch.documents() == ["handling"]
 
-    async def test_order_that_stays_unreadable(
-        self,
-        vtex: ScriptedVtex,
-        rereader: Rereader,
-        rereads: Rereads,
-        clock: ManualClock,
-    ) -> None:
+    async def test_order_that_stays_unreadable(self, watch: Watch) -> None:
         """In the end it is left to a person."""
-        vtex.on(GET.format("1-01"), Reply(200, []))
-        await rereads.want(ORDER, at=clock.at, reason="why")
+        watch.answers(Reply(200, []))
+        await watch.want()
 
         taken = 0
         for _ in range(99):
-            taken += await rereader.take_due("acme")
-            clock.advance(days=1)
+            taken += await watch.take_due()
+            watch.clock.advance(days=1)
 
         assert taken == 8
 
-    async def test_vtex_away(
-        self,
-        *,
-        vtex: ScriptedVtex,
-        rereader: Rereader,
-        rereads: Rereads,
-        clock: ManualClock,
-    ) -> None:
+    async def test_vtex_away(self, watch: Watch) -> None:
         """While VTEX gives nothing to anybody, no order's patience is used up."""
-        await rereads.want(ORDER, at=clock.at, reason="why")
+        await watch.want()
 
         for reply in [Reply(500)] * 20 + [Reply(403, {})] * 20:
-            vtex.on(GET.format("1-01"), reply)
-            await rereader.take_due("acme")
-            clock.advance(minutes=10)
+            watch.answers(reply)
+            await watch.take_due()
+            watch.clock.advance(minutes=10)
 
-        (claimed,) = await claim(rereads, clock.at)
+        (claimed,) = await watch.claim()
         assert (claimed.reason, claimed.failures) == ("why", 0)
 
-    async def test_held_account_is_left_alone(
-        self, api: OrdersApi, rereader: Rereader, rereads: Rereads, clock: ManualClock
-    ) -> None:
+    async def test_held_account_is_left_alone(self, watch: Watch) -> None:
         """While VTEX makes an account wait, nothing is taken up."""
-        api.gate.hold(60)
-        await rereads.want(ORDER, at=clock.at, reason="why")
+        await watch.api.gate.hold(60)
+        await watch.want()
 
-        assert await rereader.take_due("acme") == 0
+        assert await watch.take_due() == 0
 
     async def test_leaves_most_of_the_rate_to_others(self, vtex: ScriptedVtex) -> None:
         """A client for upkeep passes the same gate, and takes its share at most."""
-        vtex.on(GET.format("1-01"), order())
+        vtex.on("GET /api/oms/pvt/orders/1-01", order())
         hours = [0.0]
 
         async def sleep(seconds: float) -> None:
@@ -434,5 +358,5 @@ class TestTakeDue:
             for _ in range(3):
                 await upkeep.get_order("1-01")
             assert hours[0] == pytest.approx(10)
-            upkeep.gate.hold(60)
+            await upkeep.gate.hold(60)
             assert client.gate.held_for == pytest.approx(60)

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from eventually import eventually
-from ingest_kit import statuses
+from ingest_kit import tells_all
 from private_kit import customer_store
 from service.clock import SystemClock
 from service.config import Account
@@ -116,20 +116,11 @@ class TestIngest:
                 lockouts=Lockouts(SystemClock()),
                 pace=QUICK,
             )
-            async with running_beside(poller.run, following.run):
+            async with fetcher, running_beside(poller.run, following.run):
                 await eventually(_configured(api))
                 running.oms.listen(hear)
                 for _ in range(20):
                     await running.advance(600)
-
-                async def all_is_told() -> bool:
-                    streams = [StreamKey(NAME, order_id) for order_id in changes]
-                    told = await log.read_streams(streams)
-                    return all(
-                        sorted(map(str, statuses(told[stream])))
-                        == sorted(changes[stream.order_id])
-                        for stream in streams
-                    )
 
                 async def documents_are_the_last() -> bool:
                     return all(
@@ -140,7 +131,7 @@ class TestIngest:
                         ]
                     )
 
-                await eventually(all_is_told, within=30)
+                await eventually(partial(tells_all, log, NAME, changes), within=30)
                 await eventually(documents_are_the_last, within=30)
 
         assert len(changes) > 20

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -14,7 +15,7 @@ from aiohttp.test_utils import TestServer
 from pydantic import HttpUrl, SecretStr
 
 from eventually import eventually
-from ingest_kit import MemoryQuarantine, item, notice, statuses
+from ingest_kit import MemoryQuarantine, item, notice, statuses, tells_all
 from memory_log import MemoryEventLog
 from service.clock import SystemClock
 from service.config import Account, AppKey
@@ -108,16 +109,7 @@ class TestWays:
                             for feed in feeds:
                                 group.create_task(drain(feed))
 
-                    async def all_is_told() -> bool:
-                        streams = [StreamKey(NAME, order_id) for order_id in changes]
-                        told = await log.read_streams(streams)
-                        return all(
-                            sorted(map(str, statuses(told[stream])))
-                            == sorted(changes[stream.order_id])
-                            for stream in streams
-                        )
-
-                    await eventually(all_is_told, within=20)
+                    await eventually(partial(tells_all, log, NAME, changes), within=20)
 
         ways = await pool.fetch(
             "SELECT DISTINCT data->>'source' AS source FROM eventlog.events"

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pytest
 
 from service.domain.document import (
+    Item,
     OrderDocument,
     PackageItem,
     document_hash,
@@ -320,6 +322,25 @@ class TestDocumentHash:
         assert document_hash(normalise(full_order())) == document_hash(
             normalise(turned)
         )
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Camiseta",
+            "Caf\u00e9",
+            "\u65e5\u672c",
+            "\U0001f455 \x7f",
+            '"\\\b\x1b\n\u2028',
+        ],
+    )
+    def test_is_of_canonical_json(self, name: str) -> None:
+        """Anybody can compute it again: ASCII, sorted keys, no spaces."""
+        document = OrderDocument(order_id="1-01", items=(Item(name=name, price=-1),))
+
+        canonical = json.dumps(
+            document.model_dump(mode="json"), sort_keys=True, separators=(",", ":")
+        )
+        assert document_hash(document) == sha256(canonical.encode()).hexdigest()
 
     def test_other_content(self) -> None:
         """Any change of what we keep changes the hash."""
