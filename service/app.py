@@ -19,12 +19,13 @@ from service.errors import (
     UnavailableError,
 )
 from service.eventlog.ports import Clock
+from service.eventlog.shared_clock import SharedClock
 from service.eventlog.store import create_partitions, make_months, open_log
 from service.eventlog.wake import Wake
 from service.failpoints import reached
 from service.house import House, Running
 from service.orders_api.client import OrdersApi
-from service.orders_api.gate import Gate
+from service.orders_api.shared_turns import shared_gate
 from service.orders_api.transport import open_session
 from service.read.openapi import openapi_endpoint
 from service.read.probes import probe_endpoints
@@ -66,6 +67,8 @@ async def serve(
         async with _listening(settings, running), asyncio.TaskGroup() as tasks:
             tasks.create_task(house.wake.run())
             await _prepare(house)
+            await house.shared_clock.start()
+            tasks.create_task(house.shared_clock.run())
             tasks.create_task(_keep_months(house))
             for part in running:
                 for loop in part.loops:
@@ -94,7 +97,11 @@ async def _house(
     ):
         apis = {
             account.name: OrdersApi(
-                account, session, gate=Gate(per_minute=settings.requests_per_minute)
+                account,
+                session,
+                gate=shared_gate(
+                    pool, account.name, per_minute=settings.requests_per_minute
+                ),
             )
             for account in settings.accounts
         }
@@ -104,6 +111,7 @@ async def _house(
             log=log,
             wake=wake,
             clock=clock,
+            shared_clock=SharedClock(pool),
             member=UUID(bytes=secrets.token_bytes(16)),
             apis=apis,
             tracking_apis={

@@ -10,6 +10,7 @@ from aiohttp import web
 from service.config import Settings
 from service.db import Pool
 from service.eventlog.ports import Clock, Consumer
+from service.eventlog.shared_clock import SharedClock
 from service.eventlog.store import PostgresEventLog
 from service.eventlog.subscription import Subscription
 from service.eventlog.wake import Wake
@@ -32,6 +33,9 @@ class House:
     log: PostgresEventLog
     wake: Wake
     clock: Clock
+    """The machine's."""
+    shared_clock: SharedClock
+    """For what is due and who has it, where several processes must agree."""
     member: UUID
     apis: dict[str, OrdersApi]
     spans: SpanMemory | None

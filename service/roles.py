@@ -67,25 +67,29 @@ def _ingest(house: House) -> Running:
     commands = Commands(
         CommandHandler(house.log), log=house.log, wishes=rereads, clock=house.clock
     )
-    details = house.follow(
-        DetailsFetcher(
-            _reader(house, Urgency.NEWS, lockouts), pool=house.pool, clock=house.clock
-        ),
-        # Large: a batch lasts as long as its slowest answer.
-        batch_size=4096,
+    fetcher = DetailsFetcher(
+        _reader(house, Urgency.NEWS, lockouts),
+        pool=house.pool,
+        clock=house.shared_clock,
     )
+    details = house.follow(fetcher, batch_size=2000)
+
+    async def follow_details() -> None:
+        async with fetcher:
+            await details.run()
+
     rereader = Rereader(
         _reader(house, Urgency.UPKEEP, lockouts),
         rereads,
         apis=house.apis,
-        clock=house.clock,
+        clock=house.shared_clock,
     )
     reconciler = Reconciler(
         {name: api.at(Urgency.UPKEEP) for name, api in house.apis.items()},
         log=house.log,
         rereads=rereads,
         progress=Reconciliations(house.pool),
-        clock=house.clock,
+        clock=house.shared_clock,
         every=timedelta(minutes=house.settings.reconcile_minutes),
         look_back=timedelta(days=house.settings.reconcile_days),
     )
@@ -97,7 +101,7 @@ def _ingest(house: House) -> Running:
         pool=house.pool,
         wishes=rereads,
         lockouts=lockouts,
-        clock=house.clock,
+        clock=house.shared_clock,
         every=timedelta(seconds=house.settings.configuration_check_seconds),
     )
     return Running(
@@ -107,7 +111,7 @@ def _ingest(house: House) -> Running:
             erasure_endpoint(eraser),
         ],
         loops=[
-            details.run,
+            follow_details,
             rereader.run,
             reconciler.run,
             watch.run,
@@ -142,10 +146,11 @@ def _publish(house: House) -> Running:
             pool=house.pool,
             clock=house.clock,
             transactions=house.settings.kafka_transactions,
+            interval=interval,
         )
-        for topic, content in (
-            (EventsTopic.of(house.settings), Events(contract)),
-            (StateTopic.of(house.settings), States(contract, log=house.log)),
+        for topic, content, interval in (
+            (EventsTopic.of(house.settings), Events(contract), 0.0),
+            (StateTopic.of(house.settings), States(contract, log=house.log), 0.1),
         )
     ]
     following = [
@@ -184,13 +189,13 @@ def _project(house: House) -> Running:
 
 
 def _react(house: House) -> Running:
-    wake = asyncio.Event()
+    wake, clock = asyncio.Event(), house.shared_clock
     reactor = house.follow(
         Reactor(
             house.pool,
             log=house.log,
             handler=CommandHandler(house.log),
-            clock=house.clock,
+            clock=clock,
             start_handling=[
                 a.name for a in house.settings.accounts if a.start_handling
             ],
@@ -204,11 +209,11 @@ def _react(house: House) -> Running:
             queue=queue,
             apis=house.apis,
             log=house.log,
-            clock=house.clock,
+            clock=clock,
             rng=SystemRandom(),
         ),
         apis=house.apis,
-        clock=house.clock,
+        clock=clock,
         workers=house.settings.call_workers,
         wake=wake,
     )

@@ -30,6 +30,7 @@ from service.react.verdicts import Verdict
 from service.react.wanted import is_done
 from service.telemetry import (
     context_of,
+    current_trace_id,
     meter,
     order_attributes,
     tracer,
@@ -260,7 +261,6 @@ async def _send(api: OrdersApi, call: ClaimedCall) -> Receipt:
 
 
 def _attempt(verdict: Verdict, started: datetime, ended: datetime) -> Attempt:
-    span = trace.get_current_span().get_span_context()
     return Attempt(
         result=verdict.result,
         started_at=started,
@@ -269,5 +269,5 @@ def _attempt(verdict: Verdict, started: datetime, ended: datetime) -> Attempt:
         error=verdict.error,
         response=verdict.response,
         retry_after=verdict.signal.hold.total_seconds() or None,
-        trace_id=trace.format_trace_id(span.trace_id) if span.is_valid else None,
+        trace_id=current_trace_id(),
     )

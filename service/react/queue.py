@@ -1,5 +1,7 @@
 """The durable queue of outgoing calls: each order's in order, with one in flight."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
@@ -102,6 +104,8 @@ class CallQueue:
     def __init__(self, pool: Pool, *, owner: str) -> None:
         self._pool = pool
         self._owner = owner
+        # Who waits for the row of an account does so here, and keeps no connection.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def claim(
         self, shares: Sequence[Share], *, at_most: int, now: datetime
@@ -132,7 +136,10 @@ class CallQueue:
         Raises:
             FencedError: The lease was lost; somebody else has the call now.
         """
-        async with transaction(self._pool, "call.record") as lent:
+        async with (
+            self._turns[call.stream.account],
+            transaction(self._pool, "call.record") as lent,
+        ):
             held = await lent.fetchval(_HOLD_LANE, call.stream_id, call.lease_token)
             # Even of a lost lease: the request was made.
             await lent.execute(_INSERT_ATTEMPT, *_attempt_columns(call, attempt))
@@ -150,7 +157,7 @@ class CallQueue:
         Raises:
             FencedError: The lease was lost; somebody else has the call now.
         """
-        async with transaction(self._pool) as lent:
+        async with self._turns[call.stream.account], transaction(self._pool) as lent:
             await _hold(lent, call)
             await _keep(lent, call, outcome)
             await _observe(lent, call, Signal(health="unasked"), now=now)

@@ -11,6 +11,7 @@ from opentelemetry.trace import Span
 
 from service.db import Pool, connection, transaction
 from service.domain.facts import OrderFact
+from service.errors import ungrouped
 from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.codec import decode
 from service.eventlog.ports import Clock, EventLog
@@ -93,13 +94,11 @@ class Reactor:
             and event.stream.account in self._start_handling
         ]
         for first in range(0, len(leading), COMMANDS_AT_ONCE):
-            try:
+            # The subscription tells errors apart by their class.
+            with ungrouped():
                 async with asyncio.TaskGroup() as tasks:
                     for event in leading[first : first + COMMANDS_AT_ONCE]:
                         tasks.create_task(self._command_one(event))
-            except ExceptionGroup as group:
-                # The subscription tells errors apart by their class.
-                raise group.exceptions[0] from group
 
     async def _command_one(self, event: RecordedEvent) -> None:
         command = command_for(decode(event))

@@ -92,7 +92,7 @@ class TestHold:
     ) -> None:
         """While the account's gate is held, a claimed call is put back unsent."""
         await desk.happen(invoice_issued())
-        oms.gate.hold(60)
+        await oms.gate.hold(60)
 
         await desk.work()
 

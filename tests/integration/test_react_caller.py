@@ -183,7 +183,7 @@ class TestFailure:
         oms = FakeOms(desk.clock)
 
         async def others_are_throttled() -> None:
-            oms.gate.hold(90)
+            await oms.gate.hold(90)
             await asyncio.Event().wait()
 
         desk.apis["acme"] = oms

@@ -155,7 +155,7 @@ class TestClaim:
 
     async def test_knows_its_plan(self, desk: Desk) -> None:
         """With 20,000 settled calls behind it, a claim reads open lanes by index."""
-        await self.fill(desk.pool, settled=20_000, waiting=2_000)
+        await self.fill(desk.pool, settled=20_000, waiting=20_000)
 
         async with connection(desk.pool) as lent:
             rows = await lent.fetch(f"EXPLAIN {CLAIM}", *columns(desk, at_most=16))

@@ -221,7 +221,7 @@ class TestRun:
 
     async def test_sends_nothing_for_an_account_on_hold(self, desk: Desk) -> None:
         """While VTEX wants a pause, the account's calls are not even claimed."""
-        desk.oms.gate.hold(60)
+        await desk.oms.gate.hold(60)
         await desk.happen(invoice_issued())
         (other,) = orders(1, "umbrella")
 

@@ -1,0 +1,2 @@
+-- The time at the database.
+SELECT clock_timestamp()
