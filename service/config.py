@@ -217,17 +217,17 @@ class Settings(BaseModel):
         12, description="Connections to PostgreSQL of one process."
     )
     append_lanes: Annotated[int, Field(ge=1, le=16)] = Field(
-        1,
-        description="Appends that one process commits side by side; more pay when "
-        "PostgreSQL is some milliseconds away.",
+        3,
+        description="Groups of appends that one process commits side by side; more pay "
+        "when PostgreSQL is some milliseconds away.",
     )
     call_workers: Annotated[int, Field(ge=1, le=256)] = Field(
         16, description="Calls to VTEX in flight of one process."
     )
     requests_per_minute: Annotated[int, Field(ge=1)] = Field(
         5000,
-        description="Most requests to VTEX a minute, per account and process; "
-        "VTEX serves 6,000 an account.",
+        description="Most requests to VTEX a minute for an account, by all processes "
+        "together; VTEX serves 6,000.",
     )
 
     configuration_check_seconds: Annotated[int, Field(ge=10, le=86_400)] = Field(

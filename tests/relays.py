@@ -30,7 +30,14 @@ class Relays:
         self.pool = pool
         self.stack = AsyncExitStack()
 
-    def on(self, topic: Topic, *, lane: int = 0, transactions: bool = True) -> Relay:
+    def on(
+        self,
+        topic: Topic,
+        *,
+        lane: int = 0,
+        transactions: bool = True,
+        interval: float = 0.0,
+    ) -> Relay:
         contract = Contract("https://orders.example")
         is_state = isinstance(topic, StateTopic)
         relay = Relay(
@@ -41,6 +48,7 @@ class Relays:
             clock=SystemClock(),
             lane=lane,
             transactions=transactions,
+            interval=interval,
         )
         self.stack.push_async_callback(relay.close)
         return relay

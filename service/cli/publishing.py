@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import MofNCompleteColumn, Progress
 
-from service.cli.console import CARE, app, dsn_of, errors, run, set_up
+from service.cli.console import CARE, app, dsn_of, errors, run, set_up, stream_of
 from service.config import Settings, settings_from_env
 from service.db import open_pool
 from service.eventlog.records import StreamKey
@@ -50,19 +50,12 @@ def republish(
     settings = settings_from_env()
     wanted: _Wanted = None
     if order is not None:
-        wanted = _stream(order)
+        wanted = stream_of(order)
     elif topic == "events":
         wanted = _positions(partition, first, last)
     set_up(settings)
     kind = EventsTopic if topic == "events" else StateTopic
     run(_republish(settings, kind.of(settings), wanted, rate=rate))
-
-
-def _stream(order: str) -> StreamKey:
-    account, slash, order_id = order.partition("/")
-    if not slash:
-        raise typer.BadParameter("Write the order as ACCOUNT/ORDER.")
-    return StreamKey(account, order_id)
 
 
 def _positions(

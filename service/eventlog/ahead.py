@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from service.errors import ServiceError
+from service.errors import ServiceError, ungrouped
 from service.eventlog.records import RecordedEvent
 
 
@@ -51,16 +51,10 @@ class ReadAhead:
         Raises:
             Exception: What *work* raised; that nothing could be read is no failure.
         """
-        failure: Exception | None = None
-        async with asyncio.TaskGroup() as tasks:
-            reading = tasks.create_task(self._read(positions, each=each))
-            try:
+        with ungrouped():
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(self._read(positions, each=each))
                 await work
-            except Exception as error:  # noqa: BLE001 - raised again below, outside the group
-                failure = error
-                reading.cancel()
-        if failure is not None:
-            raise failure
         self._ahead = _Ahead(positions, reading.result())
 
     async def _read(

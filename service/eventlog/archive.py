@@ -163,7 +163,8 @@ async def _detach(lent: Connection, month: date, lasts: dict[int, int]) -> bool:
         )
     except asyncpg.LockNotAvailableError as error:
         raise ConflictError(
-            "Somebody reads the log for long, a backup perhaps; archive again later."
+            "Somebody reads the log for long, a backup perhaps, or writes to an order of "
+            f"{month:%Y-%m}; archive again later."
         ) from error
     return detached
 

@@ -20,8 +20,12 @@ async def load_positions(
     return {row["partition"]: row["position"] for row in rows}
 
 
-async def save_positions(connection: Connection, batch: Batch) -> None:
+async def save_positions(
+    connection: Connection, batch: Batch, *, durably: bool = True
+) -> None:
     """Save the positions of *batch* in the connection's transaction.
+
+    If not *durably*, a crash of the server may cost them, and nobody waits for its disk.
 
     Raises:
         FencedError: Another process took over since the batch was read; the
@@ -34,6 +38,7 @@ async def save_positions(connection: Connection, batch: Batch) -> None:
         list(batch.tokens.values()),
         list(batch.positions.keys()),
         list(batch.positions.values()),
+        None if durably else "off",
     )
     if not held:
         raise FencedError(

@@ -54,10 +54,10 @@ def decode(
             "`order-tracking migrate` and serve it."
         )
     is_earlier = event.schema_version < fact.schema_version
+    payload = _upcast(event, fact) if is_earlier else event.data
     try:
-        return fact.model_validate_json(
-            _upcast(event, fact) if is_earlier else event.data
-        )
+        # What model_validate_json calls; readers read millions.
+        read: OrderFact = fact.__pydantic_validator__.validate_json(payload)
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, e["loc"])) for e in error.errors())
         raise UnreadableEventError(
@@ -66,6 +66,7 @@ def decode(
             f"not validate in: {fields}; its payload was changed outside the service. "
             "Compare it with the topic by `order-tracking audit`, or with a backup."
         ) from None
+    return read
 
 
 def _upcast(event: RecordedEvent, fact: type[OrderFact]) -> bytes:

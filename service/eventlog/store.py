@@ -19,7 +19,7 @@ from service.errors import (
 )
 from service.eventlog.codec import encode
 from service.eventlog.gaps import Gap, check_gaps
-from service.eventlog.group import EncodedEvent, Lane, Pending
+from service.eventlog.group import EncodedEvent, Lanes, Pending
 from service.eventlog.partitions import partition_of
 from service.eventlog.records import (
     Append,
@@ -98,7 +98,7 @@ class PostgresEventLog:
         self._queued = 0
         self._room = asyncio.Event()
         self._room.set()
-        self._lanes = [Lane(self._write) for _ in range(lanes)]
+        self._lanes = Lanes(self._write, count=lanes)
 
     async def append(self, append: Append) -> Appended:
         """See `EventLog.append`."""
@@ -114,7 +114,7 @@ class PostgresEventLog:
         _waiting.add(1)
         try:
             pending = self._pending(append, traceparent_of(span))
-            self._lanes[pending.partition % len(self._lanes)].put(pending)
+            self._lanes.put(pending)
             appended = await pending.verdict
         except Exception as error:
             span.set_status(StatusCode.ERROR, type(error).__name__)
@@ -207,9 +207,7 @@ class PostgresEventLog:
 
     async def run(self) -> None:
         """Run the lanes until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for lane in self._lanes:
-                tasks.create_task(lane.run())
+        await self._lanes.run()
 
 
 @asynccontextmanager
@@ -312,15 +310,15 @@ def _tell(pending: Pending, row: asyncpg.Record) -> None:
 def recorded(row: asyncpg.Record) -> RecordedEvent:
     """Return the record of a row of the log joined with its stream."""
     return RecordedEvent(
-        partition=row["partition"],
-        position=row["position"],
-        stream_id=row["stream_id"],
-        stream=StreamKey(row["account"], row["order_id"]),
-        version=row["version"],
-        type=row["type"],
-        schema_version=row["schema_version"],
-        data=row["data"],
-        metadata=row["metadata"],
-        occurred_at=row["occurred_at"],
-        recorded_at=row["recorded_at"],
+        row["partition"],
+        row["position"],
+        row["stream_id"],
+        StreamKey(row["account"], row["order_id"]),
+        row["version"],
+        row["type"],
+        row["schema_version"],
+        row["data"],
+        row["metadata"],
+        row["occurred_at"],
+        row["recorded_at"],
     )

@@ -1,6 +1,7 @@
 """What other services see of an event: CloudEvents 1.0 in Kafka's binary mode."""
 
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
 
 import orjson
 
@@ -42,6 +43,19 @@ class Message(NamedTuple):
     traceparent: str | None
 
 
+class _Recorded(NamedTuple):
+    """When the log recorded an event, as a message tells it."""
+
+    at: datetime
+    header: Header
+    timestamp_ms: int
+
+    @classmethod
+    def of(cls, at: datetime) -> Self:
+        # Not occurred_at: brokers refuse times to come and drop old ones early.
+        return cls(at, (RECORDED, _moment(at)), int(at.timestamp() * 1000))
+
+
 class Contract:
     """Turns recorded events into messages, without decoding their facts."""
 
@@ -49,69 +63,67 @@ class Contract:
         self._url = service_url.rstrip("/")
         self._source: Header = ("ce_source", f"{self._url}/v1/orders".encode())
         self._named: dict[tuple[str, int], tuple[Header, Header]] = {}
+        # Events that were appended together have it in common.
+        self._recorded = _Recorded.of(datetime.fromtimestamp(0, tz=UTC))
 
     def message(self, event: RecordedEvent) -> Message:
         """Return the public message of *event*."""
-        metadata = orjson.loads(event.metadata)
         return self._about(
             event,
+            event.data.encode(),
             id=event.id,
             kind=self._kind(event.type, event.schema_version),
-            correlation_id=metadata["correlation_id"],
-            causation_id=metadata.get("causation_id"),
-            traceparent=metadata.get("traceparent"),
-            value=event.data.encode(),
         )
 
     def state(self, event: RecordedEvent, value: bytes | None) -> Message:
         """Return the message that the order's state is *value* since *event*."""
-        metadata = orjson.loads(event.metadata)
         return self._about(
             event,
+            value,
             id=f"{event.id}-state",
             kind=self._kind(*STATE),
-            correlation_id=metadata["correlation_id"],
-            causation_id=event.id,
-            traceparent=metadata.get("traceparent"),
-            value=value,
+            cause=event.id,
         )
 
     def _about(
         self,
         event: RecordedEvent,
+        value: bytes | None,
         *,
         id: str,  # noqa: A002 - CloudEvents' word
         kind: tuple[Header, Header],
-        correlation_id: str,
-        causation_id: str | None,
-        traceparent: str | None,
-        value: bytes | None,
+        cause: str | None = None,
     ) -> Message:
+        metadata = orjson.loads(event.metadata)
         account, order_id = event.stream
         subject = f"{account}/{order_id}".encode()
-        occurred, recorded = _moments(event)
+        if event.recorded_at != self._recorded.at:
+            self._recorded = _Recorded.of(event.recorded_at)
         headers = [
             _SPEC_VERSION,
             ("ce_id", id.encode()),
             self._source,
             *kind,
-            ("ce_time", occurred),
-            (RECORDED, recorded),
+            ("ce_time", _moment(event.occurred_at)),
+            self._recorded.header,
             ("ce_subject", subject),
             ("ce_partitionkey", subject),
             (SEQUENCE, b"%020d" % event.position),
-            ("ce_correlationid", correlation_id.encode()),
+            ("ce_correlationid", metadata["correlation_id"].encode()),
             ("orderversion", b"%d" % event.version),
             _CONTENT_TYPE,
         ]
-        if causation_id is not None:
+        if (causation_id := cause or metadata.get("causation_id")) is not None:
             headers.append(("ce_causationid", causation_id.encode()))
-        if traceparent is not None:
+        if (traceparent := metadata.get("traceparent")) is not None:
             headers.append(("traceparent", traceparent.encode()))
-        # Not occurred_at: brokers refuse times to come and drop old ones early.
-        timestamp_ms = int(event.recorded_at.timestamp() * 1000)
         return Message(
-            event.partition, subject, value, headers, timestamp_ms, traceparent
+            event.partition,
+            subject,
+            value,
+            headers,
+            self._recorded.timestamp_ms,
+            traceparent,
         )
 
     def _kind(self, name: str, version: int) -> tuple[Header, Header]:
@@ -121,10 +133,8 @@ class Contract:
         return known
 
 
-def _moments(event: RecordedEvent) -> list[bytes]:
-    # Both at once: this is called for every event.
-    moments = (event.occurred_at, event.recorded_at)
-    return orjson.dumps(moments, option=orjson.OPT_UTC_Z)[2:-2].split(b'","')
+def _moment(at: datetime) -> bytes:
+    return orjson.dumps(at, option=orjson.OPT_UTC_Z)[1:-1]
 
 
 def kind_headers(url: str, name: str, version: int) -> tuple[Header, Header]:

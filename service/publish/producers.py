@@ -180,7 +180,7 @@ class _Turn:
             request_timeout_ms=self._topic.within_ms,
             enable_idempotence=True,
             acks="all",
-            compression_type="lz4",
+            compression_type="zstd",
             max_batch_size=BATCH_BYTES,
             **options,
         )

@@ -1,12 +1,13 @@
 """The relay: follows the log and brings a topic to where it is, once and in order."""
 
+import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import structlog
 from opentelemetry.trace import SpanKind
 
-from service.db import Pool, connection, transaction
+from service.db import Pool, connection
 from service.errors import TopicAheadError
 from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.ports import Clock
@@ -50,6 +51,9 @@ class Relay:
     twice or out of order rests on Kafka: resuming fences every other relay of the
     lane before it reads back how far the topic is. Without *transactions* a relay
     that was paused can still finish its batch after another took over.
+
+    A relay that need not be quick begins no batch before *interval* seconds after the
+    one before: a transaction costs the cluster much, an event in it little.
     """
 
     parks_streams = False
@@ -64,6 +68,7 @@ class Relay:
         clock: Clock,
         lane: int = 0,
         transactions: bool = True,
+        interval: float = 0.0,
     ) -> None:
         self.name = f"{content.name}-{lane}"
         self._topic = topic
@@ -71,6 +76,7 @@ class Relay:
         self._log = log
         self._pool = pool
         self._clock = clock
+        self._interval = interval
         self._producers = producers_for(
             topic,
             ids=f"{topic.prefix}.{content.name}.{lane}",
@@ -123,16 +129,18 @@ class Relay:
 
     async def handle(self, batch: Batch) -> None:
         """See `Consumer.handle`; Kafka holds the position, the checkpoint repeats it."""
+        started = time.perf_counter()
         if batch.events:
             await self._publish(await self._content.messages(batch.events))
             oldest = min(event.recorded_at for event in batch.events)
             delay = (self._clock.now() - oldest).total_seconds()
             _delay.record(max(0.0, delay), {"consumer": self.name})
             self._filling.add(len(batch.events))
-        async with transaction(self._pool, "relay.checkpoint") as lent:
+        async with connection(self._pool, "relay.checkpoint") as lent:
             # Kafka has it: the next events need not wait until this is on the disk.
-            await lent.execute("SET LOCAL synchronous_commit = off")
-            await save_positions(lent, batch)
+            await save_positions(lent, batch, durably=False)
+        if batch.events:
+            await asyncio.sleep(started + self._interval - time.perf_counter())
 
     async def close(self) -> None:
         """Let go of the producers."""

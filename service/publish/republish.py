@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from uuid import UUID
 
-from service.db import Pool, connection, load_sql
+from service.db import Pool, connection, load_sql, transaction
 from service.errors import OrderNotFoundError, RejectedError
+from service.eventlog.partitions import partition_of
 from service.eventlog.records import RecordedEvent, StreamKey
 from service.eventlog.store import PostgresEventLog
 from service.publish.content import States
@@ -23,6 +24,10 @@ from service.publish.producers import Producers
 MOST_AT_ONCE = 1_000
 """Events or orders of one transaction."""
 
+_ROUNDS = 3
+"""After how many an order that moves all the time has to wait for us."""
+
+_HOLD = load_sql("service.publish", "hold_partitions")
 _COUNT = load_sql("service.publish", "count_streams")
 _LIST = load_sql("service.publish", "list_streams")
 
@@ -142,14 +147,33 @@ class Republisher:
         before, so looking there *after* our commit finds every such order, and what
         the relay writes later is newer than ours anyway: the last record of a key is
         the newest as soon as the relay has come that far.
+
+        Orders that move more quickly than we write would keep us for ever, so in the
+        end they are made to wait.
         """
         written: dict[StreamKey, int] = {}
-        while moved := await self._moved(streams, written):
-            # Afresh each time: it takes whole streams, and keeps none.
-            content = States(self._contract, log=self._log, most_known=0)
-            await self._write(list(await content.messages(moved)))
-            written |= {event.stream: event.version for event in moved}
+        moving = list(streams)
+        for _ in range(_ROUNDS):
+            moved = await self._moved(moving, written)
+            if not moved:
+                return len(written)
+            await self._write_states(moved, written)
+            moving = list({event.stream for event in moved})
+        async with transaction(self._pool) as lent:
+            await lent.execute(_HOLD, self._partitions_of(moving))
+            await self._write_states(await self._moved(moving, written), written)
         return len(written)
+
+    def _partitions_of(self, streams: Sequence[StreamKey]) -> list[int]:
+        return [partition_of(stream, self._topic.partitions) for stream in streams]
+
+    async def _write_states(
+        self, events: Sequence[RecordedEvent], written: dict[StreamKey, int]
+    ) -> None:
+        # Afresh each time: it takes whole streams, and keeps none.
+        content = States(self._contract, log=self._log, most_known=0)
+        await self._write(list(await content.messages(events)))
+        written |= {event.stream: event.version for event in events}
 
     async def _moved(
         self, streams: Sequence[StreamKey], written: dict[StreamKey, int]

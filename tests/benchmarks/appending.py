@@ -14,16 +14,20 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 
 from benchmarks.payload import AT, FACT, append_number
+from service.config import Settings
 from service.db import open_pool
 from service.eventlog.codec import encode
 from service.eventlog.store import PostgresEventLog, open_log
 from service.eventlog.wake import Wake
 
+LANES: int = Settings.model_fields["append_lanes"].default
+"""As many as the service has."""
+
 _runs = count(1)
 
 
 async def group_append(
-    dsn: str, *, callers: int, events: int, batch: int = 1, lanes: int = 1
+    dsn: str, *, callers: int, events: int, batch: int = 1, lanes: int = LANES
 ) -> float:
     """Return events a second of *callers* that append *batch* events at a time."""
     run = f"run{next(_runs)}"

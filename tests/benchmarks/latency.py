@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from uuid import NAMESPACE_OID, uuid5
 
+from benchmarks.appending import LANES
 from benchmarks.payload import append_number
 from service.clock import SystemClock
 from service.db import Pool, connection, open_pool, transaction
@@ -58,7 +59,7 @@ async def append_to_handler(dsn: str, *, rate: int, seconds: float) -> list[floa
     wake = Wake(dsn)
     async with (
         open_pool(dsn, size=6) as pool,
-        open_log(pool, partitions=16, lanes=1, wake=wake) as log,
+        open_log(pool, partitions=16, lanes=LANES, wake=wake) as log,
     ):
         handler = _Handler(pool, run, events=int(rate * seconds))
         await _start_at_the_heads(pool, log, handler)

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 from typing_extensions import override
 
-from benchmarks.appending import group_append
+from benchmarks.appending import LANES, group_append
 from benchmarks.payload import append_number
 from service.clock import SystemClock
 from service.db import open_pool
@@ -81,7 +81,7 @@ async def _relaying(
     wake = Wake(dsn)
     async with (
         open_pool(dsn, size=8) as pool,
-        open_log(pool, partitions=PARTITIONS, lanes=1, wake=wake) as log,
+        open_log(pool, partitions=PARTITIONS, lanes=LANES, wake=wake) as log,
     ):
         relay = _Counting(
             topic, Events(_CONTRACT), log=log, pool=pool, clock=SystemClock()
@@ -176,7 +176,7 @@ def _producer(name: str, servers: str) -> AIOKafkaProducer:
     return AIOKafkaProducer(
         bootstrap_servers=servers,
         transactional_id=name,
-        compression_type="lz4",
+        compression_type="zstd",
         max_batch_size=BATCH_BYTES,
     )
 

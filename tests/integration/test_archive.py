@@ -1,5 +1,6 @@
 """Months of closed orders leave the log into files, and come back as they were."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from archive_kit import (
 )
 from builders import status_reported
 from events import stream
+from eventually import eventually
 from service.db import Pool, transaction
 from service.domain.facts import CancellationRequested
 from service.errors import ConflictError, MonthInUseError
@@ -39,6 +41,11 @@ pytestmark = pytest.mark.postgres
 
 YEARS_LATER = LATER + timedelta(days=3 * 365)
 
+_WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
 
 @pytest.fixture
 async def shop(pool: Pool, log: PostgresEventLog) -> Shop:
@@ -54,6 +61,10 @@ async def shop(pool: Pool, log: PostgresEventLog) -> Shop:
     await opened.hear("april-0", *CANCELLED)
     await opened.project()
     return opened
+
+
+async def _waits_for_a_lock(shop: Shop) -> bool:
+    return await shop.value(_WAITING) == 1
 
 
 class TestArchive:
@@ -221,6 +232,24 @@ class TestRefused:
                 await lent.fetchval(
                     "SELECT eventlog.detach_month($1, '{}', '{}')", MARCH
                 )
+
+    async def test_lets_others_write(self, shop: Shop, tmp_path: Path) -> None:
+        """While the month's streams are deleted, other orders are appended to."""
+        exported = await shop.export(tmp_path)
+
+        async with asyncio.TaskGroup() as tasks, transaction(shop.pool) as lent:
+            await lent.execute(
+                "SELECT FROM eventlog.streams WHERE order_id = 'march-5' FOR UPDATE"
+            )
+            detaching = tasks.create_task(detach_month(shop.pool, exported))
+            await eventually(lambda: _waits_for_a_lock(shop))
+            async with asyncio.timeout(5):
+                await shop.hear("april-1", *CANCELLED)
+            assert not detaching.done()
+
+        assert await shop.order_ids("eventlog.streams") == {
+            f"april-{n}" for n in range(6)
+        }
 
     async def test_while_the_log_is_read_for_long(
         self, shop: Shop, tmp_path: Path

@@ -1,5 +1,7 @@
 """Each event of a batch reaches the topic once, in order, as its contract says."""
 
+import asyncio
+
 import orjson
 import pytest
 from aiokafka.partitioner import murmur2
@@ -132,6 +134,17 @@ class TestHandle:
         async with connection(relays.pool) as lent:
             saved = await load_positions(lent, relay.name, list(ALL))
         assert saved == await relays.log.heads()
+
+    async def test_lets_events_gather(self, relays: Relays, topic: EventsTopic) -> None:
+        """A relay with an interval is ready for the next batch when it is over."""
+        relay = relays.on(topic, interval=0.5)
+        await relay.resume(ALL)
+        started = asyncio.get_running_loop().time()
+
+        await relay.handle(batch_of(await write(relays.log)))
+
+        assert asyncio.get_running_loop().time() - started >= 0.5
+        assert await everything_once(topic, relays.log)
 
     async def test_takes_a_batch_without_events(
         self, relays: Relays, topic: EventsTopic

@@ -1,21 +1,23 @@
 """What is published again by command is marked, is no progress, and is never stale."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 import pytest
+from typing_extensions import override
 
 from conftest import PARTITIONS
+from events import append_of
 from published import positions, published
 from relays import ALL, Relays, after, batch_of, write
 from service.errors import FencedError, OrderNotFoundError, RejectedError
 from service.eventlog.records import RecordedEvent, StreamKey
 from service.publish.contract import Contract, Message
 from service.publish.kafka import EventsTopic, StateTopic, Topic, tail_positions
-from service.publish.producers import producers_for
+from service.publish.producers import FencedProducers
 from service.publish.relay import Relay
 from service.publish.republish import Republisher
 
@@ -25,13 +27,36 @@ pytest_plugins = ("relay_fixtures",)
 ORDER = StreamKey("acme", "order-3")
 
 
+class Racing(FencedProducers):
+    """Producers that let something else happen *first*, each time they write."""
+
+    def __init__(
+        self, topic: Topic, *, ids: str, first: Callable[[], Awaitable[None]]
+    ) -> None:
+        super().__init__(topic, ids=ids)
+        self._first = first
+
+    @override
+    async def publish(self, messages: Iterable[Message]) -> None:
+        await self._first()
+        await super().publish(messages)
+
+
+async def _nothing() -> None:
+    pass
+
+
 @asynccontextmanager
 async def republishing(
-    relays: Relays, topic: Topic, *, rate: float = 100_000
+    relays: Relays,
+    topic: Topic,
+    *,
+    rate: float = 100_000,
+    first: Callable[[], Awaitable[None]] = _nothing,
 ) -> AsyncIterator[tuple[Republisher, list[tuple[int, int]]]]:
     """Lend who publishes again, and a list of what it says of its progress."""
     told: list[tuple[int, int]] = []
-    producers = producers_for(topic, ids=f"{topic.prefix}.republish", transactions=True)
+    producers = Racing(topic, ids=f"{topic.prefix}.republish", first=first)
     await producers.start()
     try:
         yield (
@@ -220,6 +245,35 @@ class TestStates:
         newest = {str(event.stream).encode(): event.version for event in log}
         assert last_versions(records) == newest
         assert len(replayed(records)) >= 50
+
+    async def test_end_although_an_order_never_rests(
+        self, relays: Relays, state_topic: StateTopic
+    ) -> None:
+        """An order that moves at each write has to wait at last, and is not stale."""
+        relay, _ = await filled(relays, state_topic)
+
+        async def move() -> None:
+            await relays.log.append(append_of(f"move-{len(moves)}", to=ORDER))
+            events = await write(relays.log, orders=0)
+            reached = dict(await tails_of(state_topic))
+            await relay.handle(batch_of(after(events, reached)))
+
+        moves: list[asyncio.Task[None]] = []
+        async with asyncio.TaskGroup() as tasks:
+
+            async def race() -> None:
+                moves.append(tasks.create_task(move()))
+                await asyncio.wait(moves[-1:], timeout=1)
+
+            async with republishing(relays, state_topic, first=race) as (
+                republisher,
+                _,
+            ):
+                assert await republisher.state_of(ORDER) == 1
+
+        records = await published(state_topic)
+        assert len(moves) > 2
+        assert last_versions(records)[str(ORDER).encode()] == 2 + len(moves)
 
     async def test_give_way_to_another_command(
         self, relays: Relays, state_topic: StateTopic

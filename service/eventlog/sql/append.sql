@@ -1,4 +1,4 @@
--- Append to many streams at once; see the function in migrations/versions/0010_joined_appends.sql.
+-- Append to many streams at once; see the function in migrations/versions/0014_less_waiting.sql.
 -- Texts are joined by the record separator, arrays of numbers written as text.
 --   $1 text           account of each append, joined
 --   $2 text           order id, joined

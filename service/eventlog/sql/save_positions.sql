@@ -4,6 +4,7 @@
 --   $3 bigint[]    token of each slot
 --   $4 smallint[]  partitions
 --   $5 bigint[]    position handled in each
+--   $6 text        synchronous_commit of this transaction; null: as it is
 --
 -- The share lock makes a take-over wait for this commit; after it the token is stale.
 WITH held AS MATERIALIZED (
@@ -24,4 +25,6 @@ saved AS (
     ORDER BY mine.partition
     ON CONFLICT (consumer, partition) DO UPDATE SET position = excluded.position
 )
-SELECT all_slots FROM holding
+SELECT all_slots
+FROM holding
+CROSS JOIN set_config('synchronous_commit', coalesce($6, current_setting('synchronous_commit')), true)
