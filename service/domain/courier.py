@@ -61,16 +61,12 @@ def progress_of(status: CourierStatus | None) -> CourierProgress:
 
 def progress_of_update(update: CourierUpdateReceived) -> CourierProgress:
     """Normalise what a carrier told us, as if VTEX had told it."""
-    progress = _progress(
+    return _progress(
         update.checkpoints,
         words=None,
         finished=update.is_delivered,
         delivered_at=update.delivered_at,
     )
-    last = progress.last_checkpoint
-    if last is None:
-        return progress
-    return replace(progress, last_checkpoint=PartialCheckpoint(**dict(last)))
 
 
 def later_progress(known: CourierProgress, told: CourierProgress) -> CourierProgress:
@@ -115,9 +111,16 @@ def _progress(
     return CourierProgress(
         state="delivered" if delivered else told,
         text=words if last is None else last.description,
-        last_checkpoint=last,
+        last_checkpoint=None if last is None else _partial(last),
         delivered_at=delivered_at,
     )
+
+
+def _partial(checkpoint: PartialCheckpoint) -> PartialCheckpoint:
+    """Return what VTEX would tell: a model equals only one of its own class."""
+    if type(checkpoint) is PartialCheckpoint:
+        return checkpoint
+    return PartialCheckpoint(**vars(checkpoint))
 
 
 def _told(words: str | None, way: Sequence[PartialCheckpoint]) -> CourierState:

@@ -1,11 +1,11 @@
 """How an order splits into parcels: what is packed, and what is still to be."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from service.domain.document import Logistics, OrderDocument, Package, PackageItem
+from service.domain.document import Logistics, OrderDocument, Package
 
 PICKUP: Final = "pickup-in-point"
 OUTPUT: Final = "Output"
@@ -14,10 +14,17 @@ INPUT: Final = "Input"
 _place: Final = attrgetter("item_index")
 
 
+class Line(NamedTuple):
+    """How many of one item of the order a parcel holds."""
+
+    item_index: int
+    quantity: int
+
+
 class Parcel(NamedTuple):
     """Items that travel together; without a package they are still to be invoiced."""
 
-    items: tuple[PackageItem, ...]
+    items: tuple[Line, ...]
     package: Package | None
     seller: str | None
     selected_sla: str | None
@@ -32,25 +39,29 @@ def parcels(document: OrderDocument) -> tuple[Parcel, ...]:
     A package that holds none of the order's items is a parcel without items.
     """
     logistics = {row.item_index: row for row in reversed(document.logistics)}
-    packed = (
+    packed = [
         _parcel(_own_items(package, document), document, logistics, package=package)
         for package in document.packages
-    )
-    to_pack = (
-        _parcel(items, document, logistics)
-        for items in _groups(_uncovered(document), document, logistics)
-    )
+    ]
+    to_pack = [
+        _parcel(tuple(lines), document, logistics)
+        for lines in _groups(_uncovered(document), document, logistics)
+    ]
     return (*packed, *to_pack)
 
 
-def _own_items(package: Package, document: OrderDocument) -> tuple[PackageItem, ...]:
+def _own_items(package: Package, document: OrderDocument) -> tuple[Line, ...]:
     """Return the package's items in the order's order, foreign ones left out."""
     count = len(document.items)
-    own = [item for item in package.items if 0 <= item.item_index < count]
+    own = [
+        Line(item.item_index, item.quantity)
+        for item in package.items
+        if 0 <= item.item_index < count
+    ]
     return tuple(sorted(own, key=_place))
 
 
-def _uncovered(document: OrderDocument) -> Iterable[PackageItem]:
+def _uncovered(document: OrderDocument) -> Iterable[Line]:
     covered: dict[int, int] = {}
     for package in document.packages:
         if package.type == OUTPUT:
@@ -61,15 +72,15 @@ def _uncovered(document: OrderDocument) -> Iterable[PackageItem]:
         left = item.quantity - covered.get(index, 0)
         # An item whose quantity VTEX does not tell is covered by any package.
         if left > 0 or index not in covered:
-            yield PackageItem(item_index=index, quantity=left)
+            yield Line(index, left)
 
 
 def _groups(
-    items: Iterable[PackageItem],
+    items: Iterable[Line],
     document: OrderDocument,
     logistics: Mapping[int, Logistics],
-) -> Iterable[tuple[PackageItem, ...]]:
-    groups: dict[tuple[str | None, ...], list[PackageItem]] = {}
+) -> Iterable[Sequence[Line]]:
+    groups: dict[tuple[str | None, ...], list[Line]] = {}
     for item in items:
         row = _row(item, logistics)
         key = (
@@ -79,11 +90,11 @@ def _groups(
             row.shipping_estimate,
         )
         groups.setdefault(key, []).append(item)
-    return map(tuple, groups.values())
+    return groups.values()
 
 
 def _parcel(
-    items: tuple[PackageItem, ...],
+    items: tuple[Line, ...],
     document: OrderDocument,
     logistics: Mapping[int, Logistics],
     *,
@@ -107,8 +118,8 @@ def _estimate(rows: Iterable[Logistics]) -> datetime | None:
     dates = [row.shipping_estimate_date for row in rows]
     if not dates or dates[0] is None:
         return None
-    return max(date for date in dates if date is not None)
+    return max([date for date in dates if date is not None])
 
 
-def _row(item: PackageItem, logistics: Mapping[int, Logistics]) -> Logistics:
+def _row(item: Line, logistics: Mapping[int, Logistics]) -> Logistics:
     return logistics.get(item.item_index) or Logistics(item_index=item.item_index)

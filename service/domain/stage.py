@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Final, Literal, Self
 
-from service.domain.document import OrderDocument
+from service.domain.document import OrderDocument, Package
 from service.domain.parcels import OUTPUT, PICKUP, Parcel, parcels
 from service.domain.statuses import INVOICED, STAGE_OF_STATUS
 
@@ -118,7 +118,7 @@ class Way:
     parcels: tuple[Parcel, ...]
     shown: Sequence[Parcel]
     """The parcels that My Account knows: those with items of the order."""
-    pickup: bool
+    channel: Channel
     delivered: bool
 
     @classmethod
@@ -129,17 +129,14 @@ class Way:
         return cls(
             parcels=split,
             shown=shown,
-            pickup=_is_pickup(shown),
+            channel=_channel(shown),
             delivered=_is_delivered(shown),
         )
 
     @property
-    def channel(self) -> Channel:
-        """How the parcels travel."""
-        if self.pickup:
-            return "pickup"
-        mixed = any(parcel.channel == PICKUP for parcel in self.shown)
-        return "mixed" if mixed else "delivery"
+    def pickup(self) -> bool:
+        """Whether every parcel goes to a pickup point."""
+        return self.channel == "pickup"
 
     def stage(self, status: str | None, now: datetime) -> Stage | None:
         """Return the stage of an order of *status* at *now*, if there is one."""
@@ -185,8 +182,11 @@ def channel_of(document: OrderDocument) -> Channel:
     return Way.of(document).channel
 
 
-def _is_pickup(shown: Sequence[Parcel]) -> bool:
-    return bool(shown) and all(parcel.channel == PICKUP for parcel in shown)
+def _channel(shown: Iterable[Parcel]) -> Channel:
+    channels = {parcel.channel for parcel in shown}
+    if PICKUP not in channels:
+        return "delivery"
+    return "pickup" if len(channels) == 1 else "mixed"
 
 
 def _is_ready(shown: Iterable[Parcel], now: datetime) -> bool:
@@ -199,12 +199,10 @@ def _is_carried(shown: Sequence[Parcel]) -> bool:
 
 
 def _is_delivered(shown: Sequence[Parcel]) -> bool:
-    packages = [parcel.package for parcel in shown]
-    return bool(packages) and all(
-        package is not None
-        and (
-            package.type != OUTPUT
-            or (package.courier_status is not None and package.courier_status.finished)
-        )
-        for package in packages
-    )
+    return bool(shown) and all(_has_arrived(parcel.package) for parcel in shown)
+
+
+def _has_arrived(package: Package | None) -> bool:
+    if package is None or package.type != OUTPUT:
+        return package is not None
+    return package.courier_status is not None and package.courier_status.finished

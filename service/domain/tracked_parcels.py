@@ -12,13 +12,13 @@ from service.domain.courier import (
     progress_of,
     progress_of_update,
 )
-from service.domain.document import OrderDocument, Package, PackageItem
+from service.domain.document import OrderDocument, Package
 from service.domain.facts import (
     CourierUpdateReceived,
     InvoiceIssued,
     TrackingNumberAssigned,
 )
-from service.domain.parcels import OUTPUT, Parcel
+from service.domain.parcels import OUTPUT, Line, Parcel
 from service.domain.stage import Way
 
 _NO_PACKAGE: Final = Package()
@@ -78,7 +78,7 @@ class TrackedParcel:
         if values.items() <= known.items():
             return self
         copy = object.__new__(type(self))
-        vars(copy).update(known, **values)
+        object.__setattr__(copy, "__dict__", known | values)
         return copy
 
 
@@ -97,7 +97,7 @@ class Shipping:
         return cls(
             way=way,
             parcels=tuple([_tracked(parcel, document) for parcel in way.parcels]),
-            invoices=frozenset(p.invoice_number for p in document.packages),
+            invoices=frozenset([p.invoice_number for p in document.packages]),
         )
 
 
@@ -213,7 +213,7 @@ def _tracked(parcel: Parcel, document: OrderDocument) -> TrackedParcel:
     )
 
 
-def _line(packed: PackageItem, document: OrderDocument) -> TrackedItem:
+def _line(packed: Line, document: OrderDocument) -> TrackedItem:
     index = packed.item_index
     item = document.items[index]
     return TrackedItem(
@@ -225,7 +225,7 @@ def _merged(
     told: TrackedParcel, known: Sequence[TrackedParcel], *, at: datetime
 ) -> TrackedParcel:
     before = _before(told, known)
-    if before is None:
+    if before is None or before is told:
         return told
     revisions = before.revisions
     if told.estimate != before.estimate:
@@ -270,8 +270,10 @@ def _is_same(item: TrackedItem, other: TrackedItem) -> bool:
 
 
 def _described(line: TrackedItem, source: TrackedParcel) -> TrackedItem:
-    known = next((item for item in source.items if _is_same(item, line)), line)
-    return replace(line, item_index=known.item_index, name=known.name)
+    for item in source.items:
+        if _is_same(item, line):
+            return replace(item, id=line.id, quantity=line.quantity)
+    return line
 
 
 def _without(

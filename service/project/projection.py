@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
-from service.domain.facts import OrderDetailsFetched, OrderFact
+from service.domain.facts import OrderFact
 from service.domain.tracking import Tracking, evolve_tracking
 from service.eventlog.records import RecordedEvent
 from service.project.reading import Reader
 from service.project.timeline import Entry, details_of, entry_of
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """An entry of the timeline, with the event that it tells of; *details* is JSON."""
 
     event: RecordedEvent
@@ -73,6 +73,6 @@ def project(
 
 def _details(event: RecordedEvent, fact: OrderFact) -> str:
     is_as_stored = event.schema_version == fact.schema_version
-    if is_as_stored and not isinstance(fact, OrderDetailsFetched):
+    if is_as_stored and fact.type != "OrderDetailsFetched":
         return event.data
     return details_of(fact)

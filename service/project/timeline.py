@@ -1,9 +1,8 @@
 """The timeline: each fact worth telling a person, in words without personal data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from service.domain.facts import (
     CallKind,
@@ -15,7 +14,6 @@ from service.domain.facts import (
     CourierUpdateReceived,
     HandlingRequested,
     InvoiceIssued,
-    OrderDetailsFetched,
     OrderFact,
     OrderStatusReported,
     PersonalDataErased,
@@ -38,8 +36,7 @@ _CALLS: Final[Mapping[CallKind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """What a person reads about a fact."""
 
     title: str
@@ -53,7 +50,7 @@ def entry_of(
     moves = (
         [] if before is not None and _stays(before, after) else _moves(before, after)
     )
-    if isinstance(fact, OrderDetailsFetched) and not moves:
+    if not moves and fact.type == "OrderDetailsFetched":
         return None
     title, said = _words(fact, after)
     if moves:
@@ -87,16 +84,16 @@ def _moves(before: Tracking | None, after: Tracking) -> list[str]:
 
 
 def _words(fact: OrderFact, after: Tracking) -> tuple[str, str | None]:
-    match fact:
-        case OrderStatusReported():
+    match fact.type:
+        case "OrderStatusReported":
             return _status(fact, after), _SOURCES[fact.source]
-        case OrderDetailsFetched():
+        case "OrderDetailsFetched":
             return "Order read at VTEX", None
-        case HandlingRequested() | CancellationRequested() | PersonalDataErased():
+        case "HandlingRequested" | "CancellationRequested" | "PersonalDataErased":
             return _request_words(fact)
-        case InvoiceIssued() | TrackingNumberAssigned() | CourierUpdateReceived():
+        case "InvoiceIssued" | "TrackingNumberAssigned" | "CourierUpdateReceived":
             return _parcel_words(fact)
-        case CallSucceeded() | CallRefused() | CallParked():
+        case "CallSucceeded" | "CallRefused" | "CallParked":
             return _call_words(fact)
         case _:
             assert_never(fact)
@@ -105,13 +102,13 @@ def _words(fact: OrderFact, after: Tracking) -> tuple[str, str | None]:
 def _request_words(
     fact: HandlingRequested | CancellationRequested | PersonalDataErased,
 ) -> tuple[str, str | None]:
-    match fact:
-        case HandlingRequested():
+    match fact.type:
+        case "HandlingRequested":
             return "Handling requested", f"By {fact.requested_by}"
-        case CancellationRequested():
+        case "CancellationRequested":
             who = "shopper" if fact.requested_by_user else "merchant"
             return "Cancellation requested", f"By the {who}: {fact.reason}"
-        case PersonalDataErased():
+        case "PersonalDataErased":
             return "Personal data erased", None
 
 
@@ -125,13 +122,13 @@ def _parcel_words(
     fact: InvoiceIssued | TrackingNumberAssigned | CourierUpdateReceived,
 ) -> tuple[str, str | None]:
     number = fact.invoice_number
-    match fact:
-        case InvoiceIssued():
+    match fact.type:
+        case "InvoiceIssued":
             kind = "Invoice" if fact.invoice_type == "Output" else "Return invoice"
             return f"{kind} {number} issued", _carried(fact)
-        case TrackingNumberAssigned():
+        case "TrackingNumberAssigned":
             return f"Tracking number for invoice {number}", _carried(fact)
-        case CourierUpdateReceived():
+        case "CourierUpdateReceived":
             told = "delivered" if fact.is_delivered else "on its way"
             return f"Package of invoice {number} {told}", _seen(fact)
 
@@ -156,12 +153,12 @@ def _call_words(
     fact: CallSucceeded | CallRefused | CallParked,
 ) -> tuple[str, str | None]:
     what = _CALLS[fact.kind]
-    match fact:
-        case CallSucceeded():
+    match fact.type:
+        case "CallSucceeded":
             times = f"After {fact.attempts} attempts" if fact.attempts > 1 else None
             return f"VTEX took the {what}", times
-        case CallRefused():
+        case "CallRefused":
             code = f" ({fact.code})" if fact.code else ""
             return f"VTEX refused the {what}", f"{fact.reason}{code}"
-        case CallParked():
+        case "CallParked":
             return f"Set aside: {what}", fact.reason

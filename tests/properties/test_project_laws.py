@@ -102,13 +102,25 @@ class TestBatches:
 class TestReader:
     @given(
         documents=st.lists(DOCUMENTS, min_size=1, max_size=3),
-        status=st.sampled_from(["handling", 'odd","totals":[]', '"},"hash":"']),
+        status=st.sampled_from(
+            ["handling", 'odd","totals":[]', 'odd","packages":[]', '"},"hash":"']
+        ),
+        packed=DOCUMENTS,
     )
-    def test_as_decoded(self, documents: list[OrderDocument], status: str) -> None:
+    def test_as_decoded(
+        self, documents: list[OrderDocument], status: str, packed: OrderDocument
+    ) -> None:
         """A document read by what is new in it is the one that was stored."""
-        changed = [d.model_copy(update={"status": status}) for d in documents]
-        pairs = zip(documents, changed, strict=True)
-        facts = [details_fetched(document) for pair in pairs for document in pair]
+        news: list[dict[str, object]] = [
+            {},
+            {"status": status},
+            {"packages": packed.packages, "cancellation": packed.cancellation},
+        ]
+        facts = [
+            details_fetched(document.model_copy(update=new))
+            for document in documents
+            for new in news
+        ]
         reader = Reader()
 
         for event in recorded([(1, fact) for fact in facts]):
