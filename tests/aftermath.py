@@ -65,18 +65,24 @@ async def ended(shops: Traffic, pool: Pool, topic: EventsTopic) -> bool:
 
 async def unfinished(shops: Traffic, pool: Pool, topic: EventsTopic) -> list[str]:
     """Return what has not come to its end, at the sandbox and in the service."""
-    found = {
-        "orders to place": shops.most - len(shops.placed),
-        "orders on their way": len(shops.unfinished()),
-        "papers on their way": shops.desk.busy,
-    }
-    if not any(found.values()):
-        found["items in the feed"] = await shops.untold()
+    found = await unfinished_orders(shops)
     if not any(found.values()):
         found |= dict(await pool.fetchrow(UNHANDLED) or {})
     if not any(found.values()):
         found["events to publish"] = await unpublished(pool, topic)
     return [f"unfinished: {count} {what}" for what, count in found.items() if count]
+
+
+async def unfinished_orders(shops: Traffic) -> dict[str, int]:
+    """Count what has not come to its end at the sandbox."""
+    found = {
+        "orders to place": shops.to_place,
+        "orders on their way": len(shops.unfinished()),
+        "papers on their way": shops.desk.busy,
+    }
+    if not any(found.values()):
+        found["items in the feed"] = await shops.untold()
+    return found
 
 
 UNHANDLED = """
@@ -131,6 +137,7 @@ def told_otherwise(
         *checker.paper_violations(shops.desk.accepted, facts),
         *checker.call_violations(ledger, facts, ours=ours),
         *checker.outcome_violations(facts),
+        *checker.order_violations(ledger, facts, ours=ours),
         *checker.repetitions(ledger, ours=ours),
         *checker.shown_violations(shops.placed, ledger, shown),
     ]
@@ -143,10 +150,12 @@ async def all_events(log: PostgresEventLog) -> list[RecordedEvent]:
     return found
 
 
-async def shown_orders(http: aiohttp.ClientSession, url: str) -> list[dict[str, Any]]:
-    """Page through all orders, as a client of the API does."""
+async def shown_orders(
+    http: aiohttp.ClientSession, url: str, **wanted: str
+) -> list[dict[str, Any]]:
+    """Page through all orders, or those *wanted*, as a client of the API does."""
     found: list[dict[str, Any]] = []
-    query = {"limit": "200"}
+    query = {"limit": "200", **wanted}
     while True:
         async with http.get(f"{url}/v1/orders", params=query) as response:
             response.raise_for_status()

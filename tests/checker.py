@@ -7,6 +7,7 @@ two agree. Whether log and topic are sound in themselves is for `chaos.checker`.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from service.clock import SystemClock
@@ -99,31 +100,58 @@ def call_violations(
         for entry in sent
         if entry.outcome == "refused"
     }
-    causes = {(event.stream, event.version): fact for event, fact in facts}
-    told = [
-        (event, fact, _call_detail(causes.get((event.stream, fact.cause_version))))
-        for event, fact in facts
-        if isinstance(fact, CallSucceeded | CallRefused)
-    ]
     return [
         *_compared(
             "call succeeded",
             wanted=[_call_deed(entry) for entry in sent if entry.outcome == "done"],
-            found=[
-                Deed(event.stream, fact.kind, detail)
-                for event, fact, detail in told
-                if isinstance(fact, CallSucceeded)
-            ],
+            found=[deed for _, deed in _succeeded(facts)],
         ),
         *_compared(
             "call refused",
             wanted=[Deed(stream, kind) for stream, kind, _ in refused],
             found=[
                 Deed(event.stream, fact.kind)
-                for event, fact, _ in told
+                for event, fact in facts
                 if isinstance(fact, CallRefused)
             ],
         ),
+    ]
+
+
+def order_violations(
+    ledger: Iterable[LedgerEntry], facts: Sequence[Fact], *, ours: Collection[str]
+) -> list[str]:
+    """An order's calls reached the sandbox in the order of what caused them."""
+    sent: defaultdict[StreamKey, list[Deed]] = defaultdict(list)
+    for entry in ledger:
+        if entry.by in ours and entry.outcome == "done":
+            sent[_stream(entry)].append(_call_deed(entry))
+    caused: defaultdict[StreamKey, list[Deed]] = defaultdict(list)
+    for _, deed in sorted(_succeeded(facts), key=itemgetter(0)):
+        caused[deed.stream].append(deed)
+    return [
+        f"call out of order: {_told(came)} instead of {_told(due)}"
+        for stream, deeds in sent.items()
+        if Counter(deeds) == Counter(caused[stream])
+        for came, due in zip(deeds, caused[stream], strict=True)
+        if came != due
+    ]
+
+
+def _succeeded(facts: Sequence[Fact]) -> list[tuple[int, Deed]]:
+    """Return the calls that the log tells as done, each with its cause's version."""
+    causes = {(event.stream, event.version): fact for event, fact in facts}
+    return [
+        (
+            fact.cause_version,
+            Deed(
+                event.stream,
+                fact.kind,
+                _call_detail(causes.get((event.stream, fact.cause_version))),
+            ),
+        )
+        for event, fact in facts
+        if isinstance(fact, CallSucceeded)
     ]
 
 

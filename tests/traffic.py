@@ -32,7 +32,10 @@ _FEED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """*most* orders, of which *at_once* are under way at a time."""
+    """*most* orders, of which *at_once* are under way at a time.
+
+    One is placed *every* so many seconds where there is room, none once it is *closed*.
+    """
 
     store: Sandbox
     desk: RecordingDesk
@@ -42,16 +45,24 @@ class Traffic:
     rng: Random
     unwanted: set[str]
     cancelled: float = CANCELLED
+    every: float = 0.0
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
     placed: list[Order] = field(default_factory=list)
     _open: list[Order] = field(default_factory=list)
 
     async def run(self) -> None:
         """Keep the shops busy until all orders are placed."""
-        while len(self.placed) < self.most:
-            room = self.at_once - len(self.unfinished())
-            for _ in range(min(room, self.most - len(self.placed))):
+        while self.to_place:
+            if len(self.unfinished()) < self.at_once:
                 self._place()
-            await asyncio.sleep(0.05)
+                await asyncio.sleep(self.every)
+            else:
+                await asyncio.sleep(0.05)
+
+    @property
+    def to_place(self) -> int:
+        """How many orders are still to come, at most."""
+        return 0 if self.closed.is_set() else self.most - len(self.placed)
 
     def _place(self) -> None:
         account = STORES[len(self.placed) % len(STORES)].account
@@ -93,6 +104,7 @@ async def traffic(
     most: int,
     at_once: int,
     cancelled: float = CANCELLED,
+    every: float = 0.0,
 ) -> AsyncIterator[Traffic]:
     """Run a sandbox and let orders come in, for as long as the block runs."""
     unwanted: set[str] = set()
@@ -123,6 +135,7 @@ async def traffic(
             rng=Random(seed),
             unwanted=unwanted,
             cancelled=cancelled,
+            every=every,
         )
         placing = tasks.create_task(running.run())
         cancelling = tasks.create_task(

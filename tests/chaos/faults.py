@@ -104,7 +104,12 @@ async def network(
 
 
 def _proxies(rig: Rig, before: str) -> Sequence[Proxy]:
-    return [rig.before_postgres] if before == "postgres" else rig.before_kafka
+    proxies = {
+        "postgres": [rig.before_postgres],
+        "kafka": rig.before_kafka,
+        "oms": [rig.before_oms],
+    }
+    return proxies[before]
 
 
 async def full_disk(rig: Rig, seconds: float) -> None:
@@ -148,6 +153,13 @@ FAULTS: Mapping[str, Fault] = {
     "kafka: blackhole": partial(network, before="kafka", mode="blackhole"),
     "kafka: answers lost": partial(
         network, before="kafka", mode="blackhole", directions=("down",)
+    ),
+    "oms: slow": partial(slow, before="oms"),
+    "oms: cut": partial(network, before="oms", mode="cut"),
+    "oms: reset": partial(network, before="oms", mode="reset"),
+    "oms: blackhole": partial(network, before="oms", mode="blackhole"),
+    "oms: answers lost": partial(
+        network, before="oms", mode="blackhole", directions=("down",)
     ),
     "clock jump": clock_jump,
 }

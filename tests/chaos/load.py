@@ -15,6 +15,9 @@ from service.domain.facts import (
 )
 from service.eventlog.records import Append, Metadata, NewEvent, StreamKey
 
+ACCOUNT = "chaos"
+"""Of the orders of the writers; no service follows it."""
+
 _START = datetime(2026, 3, 1, tzinfo=UTC)
 _STATES = (
     *("order-created", "payment-pending", "payment-approved", "ready-for-handling"),

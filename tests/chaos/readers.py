@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from chaos.checker import Logged
+from chaos.checker_of_calls import QueuedCall
 from service.db import Pool
 from service.eventlog.records import StreamKey
 from service.eventlog.store import recorded
@@ -15,7 +16,9 @@ from service.eventlog.store import recorded
 Isolation = Literal["read_committed", "read_uncommitted"]
 
 _LOG = """
-    SELECT e.*, s.account, s.order_id
+    SELECT e.partition, e.position, e.stream_id, e.version, e.type, e.schema_version,
+           e.data, e.metadata, e.occurred_at, e.recorded_at, s.account, s.order_id,
+           e.event_key
     FROM eventlog.events AS e JOIN eventlog.streams AS s USING (stream_id)
     ORDER BY e.partition, e.position
 """
@@ -27,9 +30,8 @@ _BEHIND = """
         ON c.consumer = name AND c.partition = p.partition
     GROUP BY name
 """
-_PARKED = """
-    SELECT concat_ws(' ', consumer, stream_id, version, reason) AS line
-    FROM eventlog.parked_streams
+_QUEUE = """
+    SELECT account, order_id, cause_version, kind, request, state FROM react.calls
 """
 
 
@@ -54,9 +56,11 @@ async def read_orders(pool: Pool) -> dict[str, int]:
     return {f"{row['account']}/{row['order_id']}": row["version"] for row in rows}
 
 
-async def read_parked(pool: Pool) -> list[str]:
-    """Return what was set aside, for which there is no reason."""
-    return [row["line"] for row in await pool.fetch(_PARKED)]
+async def read_queue(pool: Pool) -> list[QueuedCall]:
+    return [
+        QueuedCall(StreamKey(account, order_id), *rest)
+        for account, order_id, *rest in await pool.fetch(_QUEUE)
+    ]
 
 
 async def behind(pool: Pool, *consumers: str) -> dict[str, int]:

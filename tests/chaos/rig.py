@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +11,20 @@ from random import Random
 from chaos.load import Orders
 from chaos.proxy import Proxy, proxy
 from chaos.servers import Disk, Postgres, disk
+from chaos.shops import address_of, shops
 from chaos.units import Unit, started
-from processes import free_port
-from service.db import migrate, open_pool
+from processes import accounts, free_port
+from service.config import ROLES
+from service.db import open_pool
 from service.embedded.cluster import remembered_cluster
 from service.embedded.folder import locked
 from service.embedded.kafka import KafkaCluster, kafka_cluster
 from service.eventlog.store import create_partitions
+from service.migration import migrate
+from traffic import STORES, Traffic
 
 PARTITIONS = 16
 PREFIX = "chaos"
-ROLES = "publish,project"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,11 @@ class Plan:
     seed: int
     streams: int
     per_second: float
+    """Appends of the writers."""
+    orders: int = 0
+    """Orders of the stores, at most."""
+    orders_every: float = 1.0
+    """Seconds between two of them."""
     services: int = 3
     writers: int = 6
     brokers: int = 1
@@ -51,6 +59,10 @@ class Rig:
     kafka: KafkaCluster
     before_postgres: Proxy
     before_kafka: Sequence[Proxy]
+    before_oms: Proxy
+    selling: Traffic
+    urls: Sequence[str]
+    """Where the services answer."""
     services: Sequence[Unit]
     writers: Sequence[Unit]
     notes: list[str] = field(default_factory=list)
@@ -78,7 +90,8 @@ class Rig:
         return [each.name for each in self.services if each.exit_code is not None]
 
     async def end_of_writing(self) -> None:
-        """Tell the writers to come to an end."""
+        """Tell writers and stores to come to an end."""
+        self.selling.closed.set()
         for writer in self.writers:
             writer.tell(signal.SIGTERM)
 
@@ -118,9 +131,30 @@ async def rig(plan: Plan, folder: Path, *, output: Path) -> AsyncIterator[Rig]:
             f"postgresql://postgres@127.0.0.1:{before_postgres.port}/postgres"
             "?sslmode=disable"
         )
+        ports = [free_port() for _ in range(plan.services)]
+        urls = [f"http://127.0.0.1:{port}" for port in ports]
+        selling = await stack.enter_async_context(
+            shops(
+                seed=plan.seed, orders=plan.orders, every=plan.orders_every, urls=urls
+            )
+        )
+        before_oms = await stack.enter_async_context(
+            proxy(address_of(selling), rng=rng)
+        )
+        settings = {
+            "ORDER_TRACKING_POSTGRES_DSN": dsn,
+            "ORDER_TRACKING_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+            "ORDER_TRACKING_KAFKA_TOPIC_PREFIX": PREFIX,
+            "ORDER_TRACKING_KAFKA_REPLICATION_FACTOR": str(min(3, plan.brokers)),
+            "ORDER_TRACKING_PARTITIONS": str(PARTITIONS),
+            "ORDER_TRACKING_REQUESTS_PER_MINUTE": "1000000",
+            "ORDER_TRACKING_ACCOUNTS": accounts(
+                f"http://127.0.0.1:{before_oms.port}", STORES
+            ),
+        }
         services = [
-            _service(number, plan, output, dsn=dsn, kafka=kafka)
-            for number in range(plan.services)
+            _service(number, output, port=port, settings=settings)
+            for number, port in enumerate(ports)
         ]
         writers = [
             _writer(number, plan, output, dsn=dsn) for number in range(plan.writers)
@@ -135,6 +169,9 @@ async def rig(plan: Plan, folder: Path, *, output: Path) -> AsyncIterator[Rig]:
             kafka=kafka,
             before_postgres=before_postgres,
             before_kafka=before_kafka,
+            before_oms=before_oms,
+            selling=selling,
+            urls=urls,
             services=services,
             writers=writers,
         )
@@ -151,23 +188,16 @@ async def _prepare(dsn: str, plan: Plan) -> None:
 
 
 def _service(
-    number: int, plan: Plan, folder: Path, *, dsn: str, kafka: KafkaCluster
+    number: int, folder: Path, *, port: int, settings: Mapping[str, str]
 ) -> Unit:
     clock = _clock(folder, number)
     clock.write_text("0")
     return Unit(
         f"service-{number}",
-        [ROLES, str(clock)],
+        [",".join(ROLES), str(clock)],
         module="chaos.serving",
         folder=folder,
-        settings={
-            "ORDER_TRACKING_POSTGRES_DSN": dsn,
-            "ORDER_TRACKING_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-            "ORDER_TRACKING_KAFKA_TOPIC_PREFIX": PREFIX,
-            "ORDER_TRACKING_KAFKA_REPLICATION_FACTOR": str(min(3, plan.brokers)),
-            "ORDER_TRACKING_HTTP_PORT": str(free_port()),
-            "ORDER_TRACKING_PARTITIONS": str(PARTITIONS),
-        },
+        settings={**settings, "ORDER_TRACKING_HTTP_PORT": str(port)},
     )
 
 

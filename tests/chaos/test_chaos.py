@@ -11,21 +11,33 @@ from pathlib import Path
 import pytest
 import structlog
 
+from aftermath import set_aside
 from chaos import checker
 from chaos.checker import Violation
+from chaos.checker_of_calls import check_queue
 from chaos.faults import FAULTS, Planned, inflict, schedule
 from chaos.history import Operation, read_histories
+from chaos.load import ACCOUNT
 from chaos.readers import (
     Watch,
     behind,
     read_heads,
     read_log,
     read_orders,
-    read_parked,
+    read_queue,
     read_streams,
     read_topic,
 )
 from chaos.rig import PARTITIONS, PREFIX, Plan, Rig, rig
+from chaos.shops import (
+    ACCOUNTS,
+    check_orders,
+    hurry,
+    is_shown,
+    orders_shown,
+    told,
+    waiting,
+)
 from eventually import eventually
 from service.db import Pool, open_pool
 from service.eventlog.store import open_log
@@ -36,6 +48,7 @@ SEED = 20_261_121
 
 TOPIC = f"{PREFIX}.order.events.v1"
 STATES = f"{PREFIX}.order.state.v1"
+CONSUMERS = ("relay-0", "state-0", "orders", "details", "reactor")
 
 LEASE = 6.0
 """Longer than a lease, so that somebody else takes over."""
@@ -61,6 +74,10 @@ LONG: Mapping[str, Sequence[float]] = {
     "kafka: blackhole": (2.0, 18.0, 7.0),
     "kafka: answers lost": (2.0, 7.0),
     "kafka: kill -9": (0.2, 4.0),
+    "oms: cut": (1.0, 5.0),
+    "oms: reset": (1.0, 5.0),
+    "oms: blackhole": (2.0, 12.0, 7.0),
+    "oms: answers lost": (2.0, 7.0),
 }
 
 pytestmark = [
@@ -88,10 +105,10 @@ def _quiet() -> Iterator[None]:
 
 
 class TestChaos:
-    @pytest.mark.timeout(300)
+    @pytest.mark.timeout(480)
     async def test_each_fault_once(self, folder: Path, tmp_path: Path) -> None:
         """A minute of traffic goes through each fault once, and all holds."""
-        plan = Plan(seed=SEED, streams=300, per_second=150)
+        plan = Plan(seed=SEED, streams=300, per_second=150, orders=100)
         async with rig(plan, folder, output=tmp_path) as running:
             found = await survived(running, length=40, lasts=SHORT, pause=0.5)
             assert found == [], checker.summary(found, examples=20)
@@ -103,10 +120,16 @@ class TestChaos:
     ) -> None:
         """A hundred thousand events go through all faults many times, and all holds."""
         plan = Plan(
-            seed=SEED, streams=4000, per_second=200, brokers=3, disk_megabytes=2000
+            seed=SEED,
+            streams=4000,
+            per_second=220,
+            orders=500,
+            orders_every=1.3,
+            brokers=3,
+            disk_megabytes=2000,
         )
         async with rig(plan, folder, output=tmp_path) as running:
-            found = await survived(running, length=440, lasts=LONG, pause=1.0)
+            found = await survived(running, length=400, lasts=LONG, pause=1.0)
             assert found == [], checker.summary(found, examples=20)
 
     @pytest.mark.long
@@ -145,11 +168,13 @@ async def survived(
         await eventually(partial(have_ended, running), within=180)
         took = time.monotonic() - started
         async with open_pool(running.postgres.dsn, size=4) as pool:
-            await eventually(partial(is_settled, running, pool), within=300)
+            await settle(running, pool)
             settled = time.monotonic() - started
             watching.cancel()
             operations = read_histories(running.histories())
             violations, count = await checked(running, pool, operations)
+            faults = sum(planned.name.startswith("oms") for planned, _ in done)
+            running.notes.append(await told(running.selling, pool, faults=faults))
     pause, until = watch.longest
     tell(
         f"{count} events in {took:.0f} s, settled {settled - took:.0f} s later, "
@@ -173,11 +198,30 @@ async def have_ended(running: Rig) -> bool:
     return all(code == 0 for code in codes)
 
 
+async def settle(running: Rig, pool: Pool) -> None:
+    """Wait until nothing is left to do; what never ends is for the checkers to tell."""
+    async with asyncio.TaskGroup() as tasks:
+        hurrying = tasks.create_task(hurry(pool))
+        try:
+            await eventually(partial(is_settled, running, pool), within=180)
+        except AssertionError:
+            left = [
+                await waiting(running.selling, pool),
+                await behind(pool, *CONSUMERS),
+            ]
+            running.notes.append(f"not settled: {left}")
+        hurrying.cancel()
+
+
 async def is_settled(running: Rig, pool: Pool) -> bool:
     if running.plan.forgetful:
         return True
-    left = await behind(pool, "relay-0", "state-0", "orders")
-    return bool(left) and not any(left.values())
+    if await waiting(running.selling, pool):
+        return False
+    left = await behind(pool, *CONSUMERS)
+    if not left or any(left.values()):
+        return False
+    return await is_shown(running.selling, running.urls[0])
 
 
 async def checked(
@@ -198,16 +242,23 @@ async def checked(
             heads=await read_heads(pool),
             versions=await read_streams(pool),
         ),
-        *checker.check_histories(operations, log),
+        *checker.check_histories(
+            operations, [each for each in log if each.event.stream.account == ACCOUNT]
+        ),
         *checker.check_topic(events, committed),
         *checker.check_uncommitted(events, uncommitted),
         *checker.check_read_model(
             events, await read_orders(pool), await folded_otherwise(pool)
         ),
-        *(Violation("lost", "parked", line) for line in await read_parked(pool)),
+        *(Violation("lost", "set aside", line) for line in await set_aside(pool)),
+        *checker.check_states(events, states),
+        *check_queue(events, await read_queue(pool), served=ACCOUNTS),
+        *check_orders(
+            running.selling,
+            events,
+            await orders_shown(running.selling, running.urls[0]),
+        ),
     ]
-    if states:
-        violations += checker.check_states(events, states)
     running.notes.append(
         f"records read: {len(committed)} committed, "
         f"{len(uncommitted) - len(committed)} aborted, {len(states)} states"

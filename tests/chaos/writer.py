@@ -18,7 +18,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from chaos.history import Operation, Recorder, read_histories
-from chaos.load import Orders, append_of
+from chaos.load import ACCOUNT, Orders, append_of
 from service.db import open_pool
 from service.errors import ConflictError, RejectedError
 from service.eventlog.records import Append, Appended, StreamKey
@@ -122,7 +122,7 @@ class Writer:
         streams = self._orders.streams
         busy = self._rng.random() < 0.2
         number = self._rng.randrange(max(1, streams // 50) if busy else streams)
-        return StreamKey("chaos", f"{number:06d}-01")
+        return StreamKey(ACCOUNT, f"{number:06d}-01")
 
 
 async def _with_pauses() -> AsyncIterator[None]:

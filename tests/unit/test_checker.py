@@ -238,6 +238,34 @@ class TestOutcomeViolations:
         assert line.startswith("call parked: acme/1001-01 invoice")
 
 
+class TestOrderViolations:
+    def check(
+        self, ledger: Sequence[LedgerEntry], events: Sequence[RecordedEvent]
+    ) -> list[str]:
+        facts = checker.facts_of(events)
+        return checker.order_violations(ledger, facts, ours=OURS)
+
+    def test_agree(self, events: list[RecordedEvent]) -> None:
+        """Calls that went out as they were caused are no violation."""
+        assert self.check(LEDGER, events) == []
+
+    def test_overtaken(self, events: list[RecordedEvent]) -> None:
+        """A call that overtook another of its order is found, and so is the other."""
+        *before, number, tracking, other = LEDGER
+
+        early, late = self.check([*before, tracking, number, other], events)
+
+        assert early.startswith("call out of order: acme/1001-01 tracking NF1")
+        assert late.startswith("call out of order: acme/1001-01 tracking-number NF1")
+
+    def test_others(self, events: list[RecordedEvent]) -> None:
+        """What others did, and what was refused, has no place in that order."""
+        refused = entry("tracking", outcome="refused")
+        others = entry("invoice", by="merchant", invoiceNumber="NF0")
+
+        assert self.check([refused, others, *LEDGER], events) == []
+
+
 class TestRepetitions:
     def test_none(self) -> None:
         """What each did once, and what others did, is no repetition."""
