@@ -1,13 +1,22 @@
 """What only tests of the whole service need."""
 
+import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import uvloop
 
 from conftest import _execute, _named
+
+
+def pytest_asyncio_loop_factories() -> Mapping[
+    str, Callable[[], asyncio.AbstractEventLoop]
+]:
+    """Run these tests on the loop that the service runs on; sandboxes are in them."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture

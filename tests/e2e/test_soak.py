@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,20 +24,25 @@ from recording_desk import RecordingDesk, recorded
 from service.db import Pool
 from service.eventlog.store import PostgresEventLog
 from service.publish.kafka import EventsTopic, tail_positions
-from service.sandbox.accounts import Credentials
+from service.sandbox.accounts import Credentials, credentials_of
 from service.sandbox.fault_rules import FaultRule
 from service.sandbox.invention import Wish
 from service.sandbox.orders import Order
 from service.sandbox.server import Sandbox, sandbox
-from traffic import STORES
 
 SEED: Final = 20_261_121
 RATE: Final = 0.02
 """How often each fault strikes, where it can."""
 
 SPEED: Final = 60.0
-AT_ONCE: Final = 2000
-"""Orders that may be on their way before further ones are placed."""
+STORES: Final = [credentials_of(f"store{number}") for number in range(1, 17)]
+"""So many, because each failure of VTEX makes the service leave its account alone."""
+
+AT_ONCE: Final = 3000
+"""Purchases that may be on their way before further ones are made."""
+
+ROLES: Final = ("ingest,react", "publish,project,read")
+"""What each process of the service does."""
 
 SECRET: Final = "a-hook-secret-of-the-soak"  # noqa: S105 - it opens nothing
 PATIENCE: Final = 1800.0
@@ -75,24 +81,38 @@ class Shops:
 
     store: Sandbox
     desk: RecordingDesk
-    most: int
-    placed: list[Order] = field(default_factory=list)
+    wanted: int
+    """Orders, of which a purchase may make several."""
+    _under_way: list[Order] = field(default_factory=list)
+    _purchases: Iterator[int] = field(default_factory=count)
 
     async def sell(self) -> None:
         """Place all orders, no more at a time than may be on their way."""
-        while len(self.placed) < self.most:
-            for _ in range(min(self._room(), self.most - len(self.placed))):
-                number = len(self.placed)
-                account = STORES[number % len(STORES)].account
-                wish = WISHES[number // len(STORES) % len(WISHES)]
-                self.placed.append(self.store.oms.place_order(account, wish))
-            await asyncio.sleep(0.1)
+        while self.missing > 0:
+            room = AT_ONCE - self._still_under_way()
+            # Half as many again come of themselves, as orders of sellers.
+            for _ in range(min(room, (self.missing + 1) // 2)):
+                self._under_way.append(self._purchase(next(self._purchases)))
+            await asyncio.sleep(0.25)
 
-    def _room(self) -> int:
-        now = self.store.clock.now()
+    @property
+    def missing(self) -> int:
+        return self.wanted - sum(1 for _ in self.store.oms.orders())
+
+    def _purchase(self, number: int) -> Order:
+        account = STORES[number % len(STORES)].account
+        wish = WISHES[number // len(STORES) % len(WISHES)]
+        return self.store.oms.place_order(account, wish)
+
+    def _still_under_way(self) -> int:
         # What the merchant gave up stays where it is.
-        young = [o for o in self.placed[-2 * AT_ONCE :] if now - o.changed_at < _SOON]
-        return AT_ONCE - sum(not _is_over(order) for order in young)
+        since = self.store.clock.now() - _SOON
+        self._under_way[:] = [
+            order
+            for order in self._under_way
+            if order.changed_at > since and not _is_over(order)
+        ]
+        return len(self._under_way)
 
     def waiting(self) -> Counter[str]:
         """Return what is still to happen at the sandbox."""
@@ -102,7 +122,7 @@ class Shops:
         moments = (oms.next_due(), merchant.next_due())
         return Counter(
             {
-                "orders to place": self.most - len(self.placed),
+                "orders to place": max(0, self.missing),
                 "moves": sum(at is not None and at < soon for at in moments),
                 "papers on their way": self.desk.busy,
             }
@@ -118,7 +138,7 @@ def _is_over(order: Order) -> bool:
 
 
 @asynccontextmanager
-async def shops(*, most: int, service_url: str) -> AsyncIterator[Shops]:
+async def shops(*, wanted: int, service_url: str) -> AsyncIterator[Shops]:
     """Run stores for as long as the block runs."""
     async with sandbox(
         seed=SEED,
@@ -128,22 +148,21 @@ async def shops(*, most: int, service_url: str) -> AsyncIterator[Shops]:
         credentials=STORES,
         index_lag=5.0,
     ) as store:
-        yield Shops(store=store, desk=recorded(store, unwanted=()), most=most)
+        yield Shops(store=store, desk=recorded(store, unwanted=()), wanted=wanted)
 
 
 def settings_of(
-    store: Sandbox, topic: EventsTopic, dsn: str, port: int
+    store: Sandbox, topic: EventsTopic, dsn: str, *, hooks: str
 ) -> dict[str, str]:
     return {
         "ORDER_TRACKING_POSTGRES_DSN": dsn,
         "ORDER_TRACKING_KAFKA_BOOTSTRAP_SERVERS": topic.servers,
         "ORDER_TRACKING_KAFKA_TOPIC_PREFIX": topic.prefix,
         "ORDER_TRACKING_PARTITIONS": str(PARTITIONS),
-        "ORDER_TRACKING_HTTP_PORT": str(port),
         "ORDER_TRACKING_REQUESTS_PER_MINUTE": "1000000",
         "ORDER_TRACKING_CALL_WORKERS": "128",
         "ORDER_TRACKING_ACCOUNTS": json.dumps(
-            [_account(known, store.url, port) for known in STORES]
+            [_account(known, store.url, hooks) for known in STORES]
         ),
         "ORDER_TRACKING_LOG_LEVEL": "warning",
         "OTEL_SDK_DISABLED": "true",
@@ -151,7 +170,7 @@ def settings_of(
     }
 
 
-def _account(known: Credentials, url: str, port: int) -> dict[str, object]:
+def _account(known: Credentials, url: str, hooks: str) -> dict[str, object]:
     return {
         "name": known.account,
         "base_url": url,
@@ -159,7 +178,7 @@ def _account(known: Credentials, url: str, port: int) -> dict[str, object]:
         "app_token": known.app_token,
         "feed_visibility_timeout": 5,
         "hook_secret": SECRET,
-        "hook_url": f"http://127.0.0.1:{port}/v1/hooks/vtex/{known.account}",
+        "hook_url": f"{hooks}/v1/hooks/vtex/{known.account}",
     }
 
 
@@ -178,10 +197,25 @@ async def unhandled(pool: Pool, topic: EventsTopic) -> Counter[str]:
     return found
 
 
+@contextmanager
+def serving(
+    settings: Mapping[str, str], ports: Sequence[int], folder: Path
+) -> Iterator[None]:
+    """Run the service in processes as large installations do, with the roles shared out."""
+    with ExitStack() as stack:
+        for roles, port in zip(ROLES, ports, strict=True):
+            own = {**settings, "ORDER_TRACKING_HTTP_PORT": str(port)}
+            output = folder / f"serve-{port}.log"
+            stack.enter_context(
+                running("serve", "--roles", roles, settings=own, output=output)
+            )
+        yield
+
+
 class TestSoak:
     @pytest.mark.parametrize(
         ("orders", "throttles"),
-        [(200, 0), pytest.param(20_000, 1, marks=pytest.mark.long)],
+        [(300, 0), pytest.param(20_000, 1, marks=pytest.mark.long)],
     )
     async def test_ends_as_the_truth(
         self,
@@ -195,16 +229,17 @@ class TestSoak:
         throttles: int,
     ) -> None:
         """Every order is shown as it stands at VTEX, and log and topics agree."""
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        async with shops(most=orders, service_url=url) as selling:
+        ports = free_port(), free_port()
+        intake, shows = (f"http://127.0.0.1:{port}" for port in ports)
+        async with shops(wanted=orders, service_url=intake) as selling:
             store = selling.store
-            settings = settings_of(store, topic, dsn, port)
-            with running("serve", settings=settings, output=tmp_path / "serve.log"):
+            settings = settings_of(store, topic, dsn, hooks=intake)
+            with serving(settings, ports, tmp_path):
                 async with aiohttp.ClientSession() as http:
-                    await eventually(
-                        partial(is_configured, store, http, url), within=60
-                    )
+                    for url in (intake, shows):
+                        await eventually(
+                            partial(is_configured, store, http, url), within=60
+                        )
                     spoil(store, throttles=throttles)
                     async with asyncio.TaskGroup() as tasks:
                         telling = tasks.create_task(tell_progress(selling, pool, topic))
@@ -220,12 +255,12 @@ class TestSoak:
                         hurrying = tasks.create_task(hurry(pool))
                         with suppress(AssertionError):  # what differs is told below
                             await eventually(
-                                partial(agrees, selling, pool, topic, http, url),
+                                partial(agrees, selling, pool, topic, http, shows),
                                 within=SETTLING + orders / 50,
                             )
                         hurrying.cancel()
                         telling.cancel()
-                    shown = await shown_orders(http, url)
+                    shown = await shown_orders(http, shows)
                 audited = await asyncio.to_thread(run, "audit", settings=settings)
             print(f"faults: {dict(told)}")  # noqa: T201 - seen with -s, and on failure
 
@@ -305,5 +340,5 @@ async def tell_progress(selling: Shops, pool: Pool, topic: EventsTopic) -> None:
     while True:
         events = await pool.fetchval("SELECT sum(head) FROM eventlog.partitions")
         waiting = {**selling.waiting(), **await unhandled(pool, topic)}
-        print(f"{len(selling.placed)} placed, {events} events, {waiting}", flush=True)  # noqa: T201
+        print(f"{events} events, {waiting}", flush=True)  # noqa: T201
         await asyncio.sleep(5)
