@@ -29,8 +29,8 @@ from service.ingest.reading import OrderReader, Outcome
 from service.ingest.rereads import ClaimedReread, Rereads, Wish, lease_all, want_all
 from service.telemetry import context_of, links_to, meter, order_attributes, tracer
 
-IN_FLIGHT: Final = 64
-"""Orders read side by side."""
+IN_FLIGHT: Final = 256
+"""Orders read side by side; most of them may wait for the turn of their account."""
 
 PATIENCE: Final = 0.5
 """Seconds that a batch waits for its last answers, once all its orders are asked for."""

@@ -35,10 +35,10 @@ RATE: Final = 0.02
 """How often each fault strikes, where it can."""
 
 SPEED: Final = 60.0
-STORES: Final = [credentials_of(f"store{number}") for number in range(1, 17)]
+STORES: Final = [credentials_of(f"store{number}") for number in range(1, 41)]
 """So many, because each failure of VTEX makes the service leave its account alone."""
 
-AT_ONCE: Final = 3000
+AT_ONCE: Final = 5000
 """Purchases that may be on their way before further ones are made."""
 
 ROLES: Final = ("ingest,react", "publish,project,read")
