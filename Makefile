@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test kill chaos coverage check bench fmt migrate lock
+.PHONY: help setup demo test kill soak chaos coverage check bench fmt migrate lock
 
 help: ## Show the targets, each with a sentence
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -25,7 +25,10 @@ test: setup ## Run the tests on servers that they start themselves
 	$(BIN)/python -m pytest -m 'not long' -n 2 --dist loadfile --no-loadscope-reorder
 
 kill: setup ## Kill the service during 2,000 orders, and once at each failpoint; compare all that it wrote
-	$(BIN)/python -m pytest -m long tests/e2e
+	$(BIN)/python -m pytest -m long tests/e2e/test_kill.py tests/e2e/test_failpoints.py
+
+soak: setup ## Take 20,000 orders through all flows while VTEX fails in every way; compare all with the truth
+	$(BIN)/python -m pytest -m long -s tests/e2e/test_soak.py
 
 chaos: setup ## Break everything around 100,000 events for ten minutes and look for what got lost
 	$(BIN)/python -m pytest -m long -s tests/chaos

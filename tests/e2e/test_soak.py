@@ -215,7 +215,7 @@ def serving(
 class TestSoak:
     @pytest.mark.parametrize(
         ("orders", "throttles"),
-        [(300, 0), pytest.param(20_000, 1, marks=pytest.mark.long)],
+        [(200, 0), pytest.param(20_000, 1, marks=pytest.mark.long)],
     )
     async def test_ends_as_the_truth(
         self,
