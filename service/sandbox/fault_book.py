@@ -33,6 +33,8 @@ class FaultBook(Faults, Kept):
         self._clock = clock
         self._last = 0
         self._entries: dict[int, Entry] = {}
+        # Whether a known issue strikes is asked several times for each request.
+        self._named: dict[str | None, list[Entry]] = {}
         self._marks: Marks[int] = Marks()
 
     @property
@@ -47,7 +49,10 @@ class FaultBook(Faults, Kept):
     def drop(self, number: int) -> bool:
         """Strike a rule out; False: there is none of this number."""
         self._marks.note(number)
-        return self._entries.pop(number, None) is not None
+        entry = self._entries.pop(number, None)
+        if entry is not None:
+            self._named[entry.rule.name].remove(entry)
+        return entry is not None
 
     def clear(self) -> None:
         """Strike every rule out."""
@@ -58,9 +63,8 @@ class FaultBook(Faults, Kept):
     def strikes(self, fault: str, *, account: str, order_id: str = "") -> bool:
         struck = [
             self._draw(entry)
-            for entry in self._entries.values()
-            if entry.rule.name == fault
-            and entry.rule.concerns(account=account, order_id=order_id)
+            for entry in self._named.get(fault, ())
+            if entry.rule.concerns(account=account, order_id=order_id)
         ]
         return any(struck)
 
@@ -95,11 +99,13 @@ class FaultBook(Faults, Kept):
     def restore(self, documents: Mapping[str, Document]) -> None:
         for number in sorted(map(int, documents)):
             document = documents[str(number)]
-            self._entries[number] = Entry(
-                number=number,
-                rule=FaultRule.model_validate(document["rule"]),
-                asked=int(str(document["asked"])),
-                struck=int(str(document["struck"])),
+            self._keep(
+                Entry(
+                    number=number,
+                    rule=FaultRule.model_validate(document["rule"]),
+                    asked=int(str(document["asked"])),
+                    struck=int(str(document["struck"])),
+                )
             )
             self._last = number
         self._marks.begin()
@@ -107,9 +113,13 @@ class FaultBook(Faults, Kept):
     def _write(self, rule: FaultRule) -> Entry:
         self._last += 1
         entry = Entry(number=self._last, rule=rule)
-        self._entries[entry.number] = entry
+        self._keep(entry)
         self._marks.note(entry.number)
         return entry
+
+    def _keep(self, entry: Entry) -> None:
+        self._entries[entry.number] = entry
+        self._named.setdefault(entry.rule.name, []).append(entry)
 
     def _draw(self, entry: Entry) -> bool:
         rule = entry.rule

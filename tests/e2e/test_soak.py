@@ -41,7 +41,7 @@ STORES: Final = [credentials_of(f"store{number}") for number in range(1, 41)]
 AT_ONCE: Final = 5000
 """Purchases that may be on their way before further ones are made."""
 
-ROLES: Final = ("ingest,react", "publish,project,read")
+ROLES: Final = ("ingest", "react", "publish,project,read")
 """What each process of the service does."""
 
 SECRET: Final = "a-hook-secret-of-the-soak"  # noqa: S105 - it opens nothing
@@ -160,7 +160,8 @@ def settings_of(
         "ORDER_TRACKING_KAFKA_TOPIC_PREFIX": topic.prefix,
         "ORDER_TRACKING_PARTITIONS": str(PARTITIONS),
         "ORDER_TRACKING_REQUESTS_PER_MINUTE": "1000000",
-        "ORDER_TRACKING_CALL_WORKERS": "128",
+        "ORDER_TRACKING_CALL_WORKERS": "256",
+        "ORDER_TRACKING_POOL_SIZE": "20",
         "ORDER_TRACKING_ACCOUNTS": json.dumps(
             [_account(known, store.url, hooks) for known in STORES]
         ),
@@ -229,14 +230,14 @@ class TestSoak:
         throttles: int,
     ) -> None:
         """Every order is shown as it stands at VTEX, and log and topics agree."""
-        ports = free_port(), free_port()
-        intake, shows = (f"http://127.0.0.1:{port}" for port in ports)
+        ports = [free_port() for _ in ROLES]
+        intake, _, shows = urls = [f"http://127.0.0.1:{port}" for port in ports]
         async with shops(wanted=orders, service_url=intake) as selling:
             store = selling.store
             settings = settings_of(store, topic, dsn, hooks=intake)
             with serving(settings, ports, tmp_path):
                 async with aiohttp.ClientSession() as http:
-                    for url in (intake, shows):
+                    for url in urls:
                         await eventually(
                             partial(is_configured, store, http, url), within=60
                         )
