@@ -13,6 +13,7 @@ from service.errors import (
     ServiceError,
     ThrottledError,
     UnavailableError,
+    most_telling,
     ungrouped,
 )
 from service.ingest.feed import LOT, Feed
@@ -87,11 +88,22 @@ class FeedPoller:
 
     async def _take(self, lots: int) -> Sequence[int]:
         """Take *lots* side by side; return how many items each had."""
-        # What the others did not commit, if one fails, comes again.
+        # What was not committed comes again.
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
-                taking = [tasks.create_task(self._take_lot()) for _ in range(lots)]
-        return [task.result() for task in taking]
+                taking = [tasks.create_task(self._try_lot()) for _ in range(lots)]
+        taken = [task.result() for task in taking]
+        failures = [each for each in taken if isinstance(each, ServiceError)]
+        if failures:
+            raise most_telling(failures)
+        return [each for each in taken if isinstance(each, int)]
+
+    async def _try_lot(self) -> int | ServiceError:
+        # A group that ends with errors forgets that its task was cancelled meanwhile.
+        try:
+            return await self._take_lot()
+        except ServiceError as error:
+            return error
 
     async def _take_lot(self) -> int:
         try:
