@@ -114,7 +114,9 @@ class Subscribers(Kept, ABC, Generic[_S, _C]):
 
     def present(self) -> list[_S]:
         """Return those that were not removed."""
-        return self._alive(self._clock.now())
+        for subscriber in list(self._present.values()):
+            self._is_gone(subscriber, self._clock.now())
+        return list(self._present.values())
 
     def hear(self, change: StatusChange) -> None:
         """Tell of *change* whoever asks for its status."""
@@ -138,9 +140,8 @@ class Subscribers(Kept, ABC, Generic[_S, _C]):
     def configure(self, app_key: str, config: _C) -> None:
         """Create the one of *app_key*; one that exists keeps what it holds."""
         now = self._clock.now()
-        self._alive(now)
         known = self._present.get(app_key)
-        if known is None:
+        if known is None or self._is_gone(known, now):
             self._present[app_key] = self.make(app_key, config, now=now)
         else:
             known.configure(config, now=now)
@@ -160,10 +161,10 @@ class Subscribers(Kept, ABC, Generic[_S, _C]):
         Raises:
             RefusedError: None was configured, or it was silent for too long.
         """
-        self._alive(self._clock.now())
-        if app_key not in self._present:
+        known = self._present.get(app_key)
+        if known is None or self._is_gone(known, self._clock.now()):
             raise self.unknown
-        return self._present[app_key]
+        return known
 
     @override
     def changes(self) -> Mapping[str, Document | None]:
@@ -195,13 +196,15 @@ class Subscribers(Kept, ABC, Generic[_S, _C]):
         self._marks.note(subscriber.app_key)
 
     def _of(self, change: StatusChange) -> list[_S]:
-        return [s for s in self._alive(change.at) if s.account == change.account]
+        asking = [s for s in self._present.values() if s.account == change.account]
+        return [s for s in asking if not self._is_gone(s, change.at)]
 
-    def _alive(self, now: datetime) -> list[_S]:
-        for subscriber in list(self._present.values()):
-            if subscriber.abandoned(now):
-                self._forget(subscriber)
-        return list(self._present.values())
+    def _is_gone(self, subscriber: _S, now: datetime) -> bool:
+        """Remove *subscriber* if it was silent for too long; say whether it was."""
+        gone = subscriber.abandoned(now)
+        if gone:
+            self._forget(subscriber)
+        return gone
 
     def _forget(self, subscriber: _S) -> None:
         del self._present[subscriber.app_key]
