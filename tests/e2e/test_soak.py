@@ -38,6 +38,9 @@ SPEED: Final = 60.0
 STORES: Final = [credentials_of(f"store{number}") for number in range(1, 41)]
 """So many, because each failure of VTEX makes the service leave its account alone."""
 
+PACE: Final = 40
+"""Purchases a second; all at once would show how long VTEX waits for an answer, not ours."""
+
 AT_ONCE: Final = 5000
 """Purchases that may be on their way before further ones are made."""
 
@@ -91,9 +94,9 @@ class Shops:
         while self.missing > 0:
             room = AT_ONCE - self._still_under_way()
             # Half as many again come of themselves, as orders of sellers.
-            for _ in range(min(room, (self.missing + 1) // 2)):
+            for _ in range(min(PACE, room, (self.missing + 1) // 2)):
                 self._under_way.append(self._purchase(next(self._purchases)))
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(1)
 
     @property
     def missing(self) -> int:
@@ -241,7 +244,7 @@ class TestSoak:
                         await eventually(
                             partial(is_configured, store, http, url), within=60
                         )
-                    spoil(store, throttles=throttles)
+                    spoil(store, orders=orders, throttles=throttles)
                     async with asyncio.TaskGroup() as tasks:
                         telling = tasks.create_task(tell_progress(selling, pool, topic))
                         await selling.sell()
@@ -274,13 +277,21 @@ class TestSoak:
         assert sum(told.values()) > orders // 10
 
 
-def spoil(store: Sandbox, *, throttles: int) -> None:
-    """Let everything go wrong now and then; a 429, which holds an account, so many times."""
+def spoil(store: Sandbox, *, orders: int, throttles: int) -> None:
+    """Let everything go wrong now and then.
+
+    A 429, which holds an account, comes so many times, and a document of ten megabytes,
+    which keeps sandbox and service busy, at so many of the orders.
+    """
     for rule in FaultRule(mix="everything", rate=RATE).parts():
-        if (rule.kind, rule.status) != ("status", 429):
+        if (rule.kind, rule.status) == ("status", 429):
+            if throttles:
+                store.faults.add(rule.model_copy(update={"times": throttles}))
+        elif rule.kind == "huge":
+            times = int(orders * RATE)
+            store.faults.add(rule.model_copy(update={"times": times}))
+        else:
             store.faults.add(rule)
-        elif throttles:
-            store.faults.add(rule.model_copy(update={"times": throttles}))
 
 
 HURRY: Final = """
