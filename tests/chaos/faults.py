@@ -131,6 +131,19 @@ async def clock_jump(rig: Rig, seconds: float) -> None:
         await asyncio.sleep(seconds / 3)
 
 
+def _of_network(before: str) -> Mapping[str, Fault]:
+    broken = partial(network, before=before)
+    return {
+        f"{before}: slow": partial(slow, before=before),
+        f"{before}: cut": partial(broken, mode="cut"),
+        f"{before}: reset": partial(broken, mode="reset"),
+        f"{before}: blackhole": partial(broken, mode="blackhole"),
+        f"{before}: answers lost": partial(
+            broken, mode="blackhole", directions=("down",)
+        ),
+    }
+
+
 FAULTS: Mapping[str, Fault] = {
     "kill a service": kill_service,
     "kill the relay": kill_relay,
@@ -139,28 +152,10 @@ FAULTS: Mapping[str, Fault] = {
     "postgres: immediate shutdown": partial(end_postgres, how=signal.SIGQUIT),
     "postgres: kill -9": partial(end_postgres, how=signal.SIGKILL),
     "postgres: full disk": full_disk,
-    "postgres: slow": partial(slow, before="postgres"),
-    "postgres: cut": partial(network, before="postgres", mode="cut"),
-    "postgres: reset": partial(network, before="postgres", mode="reset"),
-    "postgres: blackhole": partial(network, before="postgres", mode="blackhole"),
-    "postgres: answers lost": partial(
-        network, before="postgres", mode="blackhole", directions=("down",)
-    ),
+    **_of_network("postgres"),
     "kafka: kill -9": kill_broker,
-    "kafka: slow": partial(slow, before="kafka"),
-    "kafka: cut": partial(network, before="kafka", mode="cut"),
-    "kafka: reset": partial(network, before="kafka", mode="reset"),
-    "kafka: blackhole": partial(network, before="kafka", mode="blackhole"),
-    "kafka: answers lost": partial(
-        network, before="kafka", mode="blackhole", directions=("down",)
-    ),
-    "oms: slow": partial(slow, before="oms"),
-    "oms: cut": partial(network, before="oms", mode="cut"),
-    "oms: reset": partial(network, before="oms", mode="reset"),
-    "oms: blackhole": partial(network, before="oms", mode="blackhole"),
-    "oms: answers lost": partial(
-        network, before="oms", mode="blackhole", directions=("down",)
-    ),
+    **_of_network("kafka"),
+    **_of_network("oms"),
     "clock jump": clock_jump,
 }
 
