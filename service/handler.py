@@ -4,12 +4,11 @@ from datetime import datetime
 
 from service.domain.commands import OrderCommand
 from service.domain.decisions import decide
-from service.domain.order import fold
 from service.errors import ConcurrencyError
-from service.eventlog.codec import decode
 from service.eventlog.ports import EventLog
 from service.eventlog.records import Append, Appended, Metadata, NewEvent, StreamKey
 from service.failpoints import reached
+from service.loading import OrderLoader
 
 ATTEMPTS = 5
 """Decisions taken anew when others write to the same order at the same time."""
@@ -20,6 +19,7 @@ class CommandHandler:
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
+        self._orders = OrderLoader(log)
 
     async def handle(
         self,
@@ -40,8 +40,8 @@ class CommandHandler:
             ConcurrencyError: Others kept writing to the order; try again.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            recorded = await self._log.read_stream(stream)
-            facts = decide(command, fold(decode(event) for event in recorded), at=at)
+            order = await self._orders.load(stream)
+            facts = decide(command, order, at=at)
             if not facts:
                 return None
             reached("command.decided")
@@ -56,7 +56,7 @@ class CommandHandler:
                     )
                     for number, fact in enumerate(facts)
                 ],
-                expected=len(recorded),
+                expected=order.version,
             )
             try:
                 return await self._log.append(append)

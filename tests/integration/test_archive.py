@@ -26,6 +26,7 @@ from events import stream
 from eventually import eventually
 from service.db import Pool, transaction
 from service.domain.facts import CancellationRequested
+from service.domain.order import Order
 from service.errors import ConflictError, MonthInUseError
 from service.eventlog.archive import (
     check_month,
@@ -35,6 +36,7 @@ from service.eventlog.archive import (
 )
 from service.eventlog.archive_file import read_events, read_manifest
 from service.eventlog.store import PostgresEventLog
+from service.loading import OrderLoader
 from service.project.rebuild import differences, rebuild
 
 pytestmark = pytest.mark.postgres
@@ -317,6 +319,33 @@ class TestAfterwards:
         (event,) = await shop.log.read_stream(stream("march-1"))
         assert event.version == 1
         assert await differences(shop.pool, shop.log) == []
+
+    async def test_remembered_order(self, shop: Shop, tmp_path: Path) -> None:
+        """Who has loaded an order before it is archived loads what is there after."""
+        loader = OrderLoader(shop.log)
+        before = await loader.load(stream("march-1"))
+        await shop.archive(tmp_path)
+        gone = await loader.load(stream("march-1"))
+        for _ in range(before.version):
+            await shop.hear("march-1", status_reported("canceled"))
+        reborn = await loader.load(stream("march-1"))
+
+        assert gone == Order()
+        assert reborn == await OrderLoader(shop.log).load(stream("march-1")) != before
+
+    async def test_remembered_order_that_is_reborn(
+        self, shop: Shop, tmp_path: Path
+    ) -> None:
+        """An order that got as many events anew is not taken for the one before."""
+        loader = OrderLoader(shop.log)
+        before = await loader.load(stream("march-1"))
+        await shop.archive(tmp_path)
+        for _ in range(before.version):
+            await shop.hear("march-1", status_reported("canceled"))
+        reborn = await loader.load(stream("march-1"))
+
+        assert reborn.version == before.version
+        assert reborn == await OrderLoader(shop.log).load(stream("march-1")) != before
 
     async def test_table_is_as_before(self, shop: Shop, tmp_path: Path) -> None:
         """A restored month has the indexes, triggers and options of every other."""
