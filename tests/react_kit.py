@@ -1,6 +1,7 @@
 """What the tests of outgoing calls share: a desk, and ways to die at it."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from random import Random
@@ -96,15 +97,47 @@ class DyingQueue(CallQueue):
         raise Killed
 
 
-class AwayLog:
-    """See `EventLog`; cannot be appended to."""
+class FailingQueue(CallQueue):
+    """See `CallQueue`; the database fails at first, before or after a write is durable."""
 
-    def __init__(self, log: EventLog) -> None:
+    def __init__(self, pool: Pool, *, failures: int, when: When = "before") -> None:
+        super().__init__(pool, owner="failing")
+        self.failures = failures
+        self._when = when
+
+    @override
+    async def record(
+        self, call: ClaimedCall, verdict: Verdict, attempt: Attempt
+    ) -> None:
+        if not self.failures or self._when == "after":
+            await super().record(call, verdict, attempt)
+        self._fail()
+
+    @override
+    async def settle(
+        self, call: ClaimedCall, outcome: CallOutcome, *, now: datetime
+    ) -> None:
+        self._fail()
+        await super().settle(call, outcome, now=now)
+
+    def _fail(self) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise DatabaseUnavailableError
+
+
+class AwayLog:
+    """See `EventLog`; cannot be appended to, the first *times* at least."""
+
+    def __init__(self, log: EventLog, *, times: float = math.inf) -> None:
         self._log = log
+        self._times = times
         self.asked = 0
 
     async def append(self, append: Append) -> Appended:
         self.asked += 1
+        if self.asked > self._times:
+            return await self._log.append(append)
         raise DatabaseUnavailableError
 
     async def read_stream(
@@ -150,7 +183,11 @@ class Desk:
             clock=self.clock,
             rng=Random(7),
             longest_step=longest_step,
+            sleep=self._sleep,
         )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.clock.advance(seconds=seconds)
 
     async def happen(self, *facts: OrderFact, stream: StreamKey = ORDER) -> None:
         """Append *facts* and let the reactor follow."""

@@ -1,8 +1,10 @@
 """Makes one call, in durable steps: a death between any two loses and repeats nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
+from itertools import count
 from random import Random
 from typing import Final, TypeVar
 
@@ -12,6 +14,7 @@ from opentelemetry import trace
 from service.errors import (
     CallRefusedError,
     CredentialsRefusedError,
+    DatabaseUnavailableError,
     FencedError,
     OrdersApiError,
     OrdersApiUnavailableError,
@@ -26,6 +29,7 @@ from service.react.calls import STATE_AFTER, Attempt, CallOutcome, ClaimedCall
 from service.react.ports import OrdersApi
 from service.react.precautions import find_obstacle, needs_precaution
 from service.react.queue import CallQueue
+from service.react.retry import backoff
 from service.react.verdicts import Verdict
 from service.react.wanted import is_done
 from service.telemetry import (
@@ -65,6 +69,7 @@ class Caller:
         clock: Clock,
         rng: Random,
         longest_step: float = LONGEST_STEP,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._queue = queue
         self._apis = apis
@@ -72,13 +77,14 @@ class Caller:
         self._clock = clock
         self._rng = rng
         self._longest_step = longest_step
+        self._sleep = sleep
 
     async def make(self, call: ClaimedCall) -> None:
         """Bring *call* one step on: to its end, or to its next try.
 
         Raises:
-            UnavailableError: The database is away, or the lease was lost; whoever
-                leases the call next goes on.
+            UnavailableError: The database was away until the lease was about to end,
+                or the lease was lost; whoever leases the call next goes on.
         """
         with tracer.start_as_current_span(
             f"call {call.kind}",
@@ -90,9 +96,12 @@ class Caller:
             if outcome is None:
                 return
             reached("call.telling")
-            await self._tell(call, outcome)
+            await self._insist(call, partial(self._tell, call, outcome))
             reached("call.told")
-            await self._queue.settle(call, outcome, now=self._clock.now())
+            now = self._clock.now()
+            await self._insist(
+                call, partial(self._queue.settle, call, outcome, now=now)
+            )
             _log.info(
                 "call settled",
                 kind=call.kind,
@@ -102,12 +111,13 @@ class Caller:
             )
 
     async def _outcome(self, call: ClaimedCall) -> CallOutcome | None:
+        started = self._clock.now()
         reason = self._futile(call)
         if reason is not None:
             outcome = verdicts.parked(call, reason)
-            await self._queue.give_up(call, outcome, now=self._clock.now())
+            give_up = partial(self._queue.give_up, call, outcome, now=started)
+            await self._insist(call, give_up)
             return outcome
-        started = self._clock.now()
         verdict = await self._ask(call)
         trace.get_current_span().set_attribute("order_tracking.result", verdict.result)
         _attempts.add(
@@ -119,8 +129,26 @@ class Caller:
             },
         )
         attempt = _attempt(verdict, started, self._clock.now())
-        await self._queue.record(call, verdict, attempt)
+        await self._insist(call, partial(self._queue.record, call, verdict, attempt))
         return verdict.outcome
+
+    async def _insist(
+        self, call: ClaimedCall, write: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Write what came of *call*, be it later, while the lease of its order lasts."""
+        for times in count(1):
+            try:
+                await write()
+            except DatabaseUnavailableError as error:
+                pause = backoff(times, self._rng)
+                if self._clock.now() + pause >= call.lease_until:
+                    raise
+                _log.warning(
+                    "call not written", call_id=str(call.call_id), error=str(error)
+                )
+                await self._sleep(pause.total_seconds())
+            else:
+                return
 
     def _futile(self, call: ClaimedCall) -> str | None:
         if call.waits_for_invoice:

@@ -1,23 +1,21 @@
 """The durable queue of outgoing calls: each order's in order, with one in flight."""
 
-import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
-from service.db import Connection, Pool, connection, load_sql, transaction
+from service.db import Connection, Pool, connection, load_sql
 from service.errors import FencedError
 from service.eventlog.records import StreamKey
-from service.failpoints import reached
-from service.react.breaker import BreakerState, Destination, Signal
+from service.react import writing
+from service.react.breaker import BreakerState, Signal
 from service.react.calls import (
     OUTCOMES,
-    STATE_AFTER,
     Attempt,
     CallOutcome,
     CallRequest,
@@ -25,21 +23,15 @@ from service.react.calls import (
     NewCall,
 )
 from service.react.retry import PATIENCE
+from service.react.together import Together
 from service.react.verdicts import Verdict
+from service.react.writing import Ended, Told
 
 LEASE: Final = timedelta(minutes=2)
 """After which a call whose process fell silent is taken up by another."""
 
 _ENQUEUE = load_sql("service.react", "enqueue_calls")
 _CLAIM = load_sql("service.react", "claim_calls")
-_HOLD_LANE = load_sql("service.react", "hold_lane")
-_INSERT_ATTEMPT = load_sql("service.react", "insert_attempt")
-_KEEP_OUTCOME = load_sql("service.react", "keep_outcome")
-_POSTPONE = load_sql("service.react", "postpone_call")
-_SETTLE = load_sql("service.react", "settle_call")
-_PASS_LANE = load_sql("service.react", "pass_lane")
-_LOCK_DESTINATION = load_sql("service.react", "lock_destination")
-_SAVE_DESTINATION = load_sql("service.react", "save_destination")
 _REPLAY = load_sql("service.react", "replay_call")
 _MEASURE = load_sql("service.react", "measure_queue")
 
@@ -104,8 +96,8 @@ class CallQueue:
     def __init__(self, pool: Pool, *, owner: str) -> None:
         self._pool = pool
         self._owner = owner
-        # Who waits for the row of an account does so here, and keeps no connection.
-        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._ended = Together(partial(writing.record, pool))
+        self._told = Together(partial(writing.settle, pool))
 
     async def claim(
         self, shares: Sequence[Share], *, at_most: int, now: datetime
@@ -133,20 +125,22 @@ class CallQueue:
     ) -> None:
         """Keep what came of an attempt, and what it tells about the account.
 
+        The same again, after an error that left open whether it is kept, is harmless.
+
         Raises:
             FencedError: The lease was lost; somebody else has the call now.
         """
-        async with (
-            self._turns[call.stream.account],
-            transaction(self._pool, "call.record") as lent,
-        ):
-            held = await lent.fetchval(_HOLD_LANE, call.stream_id, call.lease_token)
-            # Even of a lost lease: the request was made.
-            await lent.execute(_INSERT_ATTEMPT, *_attempt_columns(call, attempt))
-            if held:
-                await _apply(lent, call, verdict)
-            await _observe(lent, call, verdict.signal, now=attempt.ended_at)
-        if not held:
+        ended = Ended(
+            call=call,
+            attempts=verdict.attempts,
+            outcome=verdict.outcome,
+            again_at=verdict.again_at,
+            unsure=verdict.unsure,
+            signal=verdict.signal,
+            attempt=attempt,
+            at=attempt.ended_at,
+        )
+        if not await self._ended.put(ended):
             raise _lost(call)
 
     async def give_up(
@@ -157,10 +151,16 @@ class CallQueue:
         Raises:
             FencedError: The lease was lost; somebody else has the call now.
         """
-        async with self._turns[call.stream.account], transaction(self._pool) as lent:
-            await _hold(lent, call)
-            await _keep(lent, call, outcome)
-            await _observe(lent, call, Signal(health="unasked"), now=now)
+        unasked = Signal(health="unasked")
+        ended = Ended(
+            call=call,
+            attempts=outcome.attempts,
+            outcome=outcome,
+            signal=unasked,
+            at=now,
+        )
+        if not await self._ended.put(ended):
+            raise _lost(call)
 
     async def settle(
         self, call: ClaimedCall, outcome: CallOutcome, *, now: datetime
@@ -170,11 +170,8 @@ class CallQueue:
         Raises:
             FencedError: The lease was lost; somebody else settles the call.
         """
-        async with transaction(self._pool, "call.settle") as lent:
-            await _hold(lent, call)
-            await lent.execute(_SETTLE, call.call_id, STATE_AFTER[outcome.type], now)
-            reached("call.lane-held")
-            await lent.execute(_PASS_LANE, call.stream_id, now)
+        if not await self._told.put(Told(call=call, outcome=outcome, at=now)):
+            raise _lost(call)
 
     async def depths(self) -> list[Depth]:
         """Count each account's calls."""
@@ -182,63 +179,9 @@ class CallQueue:
             return [Depth(**dict(row)) for row in await lent.fetch(_MEASURE)]
 
 
-async def _hold(connection: Connection, call: ClaimedCall) -> None:
-    if not await connection.fetchval(_HOLD_LANE, call.stream_id, call.lease_token):
-        raise _lost(call)
-
-
 def _lost(call: ClaimedCall) -> FencedError:
     return FencedError(
         f"The lease of call {call.call_id} ran out; another process took the call up."
-    )
-
-
-async def _apply(connection: Connection, call: ClaimedCall, verdict: Verdict) -> None:
-    if verdict.outcome is not None:
-        await _keep(connection, call, verdict.outcome)
-        return
-    await connection.execute(
-        _POSTPONE,
-        call.call_id,
-        verdict.attempts,
-        "unknown" if verdict.unsure else "pending",
-        verdict.again_at,
-    )
-
-
-async def _keep(
-    connection: Connection, call: ClaimedCall, outcome: CallOutcome
-) -> None:
-    await connection.execute(
-        _KEEP_OUTCOME, call.call_id, outcome.attempts, outcome.model_dump_json()
-    )
-
-
-async def _observe(
-    connection: Connection, call: ClaimedCall, signal: Signal, *, now: datetime
-) -> None:
-    row = await connection.fetchrow(_LOCK_DESTINATION, call.stream.account)
-    known = Destination(**dict(row)) if row is not None else Destination()
-    found = known.after(signal, now)
-    if found != known:
-        await connection.execute(
-            _SAVE_DESTINATION, call.stream.account, *astuple(found)
-        )
-
-
-def _attempt_columns(call: ClaimedCall, attempt: Attempt) -> tuple[object, ...]:
-    retry_after = attempt.retry_after
-    return (
-        call.call_id,
-        call.lease_token,
-        attempt.result,
-        attempt.started_at,
-        attempt.ended_at,
-        attempt.http_status,
-        attempt.error,
-        attempt.response,
-        None if retry_after is None else timedelta(seconds=retry_after),
-        attempt.trace_id,
     )
 
 

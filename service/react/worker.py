@@ -74,12 +74,11 @@ class CallWorkers:
             measuring = tasks.create_task(self._measure_on())
             while not self._stopping:
                 self._wake.clear()
-                claimed = await self._claim()
-                for call in claimed:
+                for call in await self._claim():
                     self._busy[call.stream.account] += 1
                     tasks.create_task(self._make(call))
-                if not claimed:
-                    await self._rest()
+                # Either all workers have a call now, or no call is due.
+                await self._rest()
             measuring.cancel()
 
     def stop(self) -> None:

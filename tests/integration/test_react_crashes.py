@@ -6,10 +6,10 @@ from typing_extensions import override
 from builders import handling_requested, invoice_issued, tracking_number_assigned
 from conftest import ManualClock
 from fake_oms import ORDER, Step, cut_before
-from react_kit import AwayLog, Desk, DyingQueue, Killed, When
-from service.db import Pool
+from react_kit import AwayLog, Desk, DyingQueue, FailingQueue, Killed, When
+from service.db import Pool, connection
 from service.domain.facts import CallSucceeded
-from service.errors import FencedError
+from service.errors import DatabaseUnavailableError, FencedError
 from service.eventlog.ports import EventLog
 from service.eventlog.records import Append, Appended
 from service.eventlog.store import PostgresEventLog
@@ -57,6 +57,11 @@ async def check_invoice_once(desk: Desk) -> None:
     assert desk.oms.done("invoice") == 1
     assert [type(fact) for fact in await desk.told()] == [CallSucceeded]
     assert (await desk.call("invoice")).state == "done"
+
+
+async def answers_counted(desk: Desk) -> int:
+    async with connection(desk.pool) as lent:
+        return int(await lent.fetchval("SELECT requests FROM react.destinations"))
 
 
 class TestDeath:
@@ -133,6 +138,47 @@ class TestDeath:
 
         call = await desk.call("start-handling")
         assert (call.attempts, len(call.history)) == (4, 1)
+
+
+class TestOutage:
+    @pytest.mark.parametrize("when", ["before", "after"])
+    async def test_after_the_answer_is_waited_out(self, desk: Desk, when: When) -> None:
+        """What VTEX answered is recorded once the database is back, and asked once."""
+        queue = FailingQueue(desk.pool, failures=3, when=when)
+        await desk.happen(invoice_issued())
+        (claimed,) = await desk.claim()
+
+        await desk.caller_of(queue, desk.log).make(claimed)
+
+        call = await desk.call("invoice")
+        assert (call.state, call.attempts, len(call.history)) == ("done", 1, 1)
+        assert [kind for _, kind in desk.oms.asked] == ["get", "invoice"]
+        assert [type(fact) for fact in await desk.told()] == [CallSucceeded]
+        assert await answers_counted(desk) == 1
+
+    async def test_before_the_log_is_told_is_waited_out(self, desk: Desk) -> None:
+        """A recorded outcome is told as soon as the log takes it."""
+        away = AwayLog(desk.log, times=3)
+        await desk.happen(invoice_issued())
+        (claimed,) = await desk.claim()
+
+        await desk.caller_of(desk.queue, away).make(claimed)
+
+        assert (await desk.call("invoice")).state == "done"
+        assert away.asked == 4
+
+    async def test_ends_with_the_lease(self, desk: Desk) -> None:
+        """Who cannot write in time leaves the call to the next, who looks at VTEX."""
+        queue = FailingQueue(desk.pool, failures=100)
+        await desk.happen(invoice_issued())
+        (claimed,) = await desk.claim()
+
+        with pytest.raises(DatabaseUnavailableError):
+            await desk.caller_of(queue, desk.log).make(claimed)
+
+        assert desk.clock.now() < claimed.lease_until
+        assert queue.failures < 98
+        await check_invoice_once(desk)
 
 
 class TestZombie:
