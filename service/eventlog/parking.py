@@ -63,8 +63,12 @@ class Parking:
             rows = await lent.fetch(_PARKED, self._consumer.name, list(partitions))
         self._streams = {row["stream_id"] for row in rows}
 
-    def without_parked(self, events: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    def without_parked(
+        self, events: Sequence[RecordedEvent]
+    ) -> Sequence[RecordedEvent]:
         """Leave out the events of streams that are set aside."""
+        if not self._streams:
+            return events
         return [event for event in events if event.stream_id not in self._streams]
 
     async def handle_one_by_one(self, batch: Batch) -> None:

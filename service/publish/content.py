@@ -1,9 +1,10 @@
 """What the topics are made of: events, and the states of orders that they lead to."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from service.domain.tracking import Tracking, evolve_tracking
 from service.eventlog.codec import decode
@@ -16,7 +17,9 @@ MOST_KNOWN: Final = 10_000
 """Orders whose state is kept in memory; others are read from the log again."""
 
 _ERASED: Final = "PersonalDataErased"
-_READ_AT_ONCE: Final = 500
+_AT_ONCE: Final = 500
+
+T = TypeVar("T")
 
 
 class Content(Protocol):
@@ -75,9 +78,11 @@ class States:
         """See `Content.messages`."""
         await self._load(events)
         last: dict[StreamKey, RecordedEvent] = {}
-        for event in events:
-            self._known.setdefault(event.stream, _Folded()).add(event)
-            last[event.stream] = event
+        for part in _parts(events):
+            for event in part:
+                self._known.setdefault(event.stream, _Folded()).add(event)
+                last[event.stream] = event
+            await asyncio.sleep(0)  # a full batch takes a quarter of a second
         messages = [
             self._contract.state(event, self._known[event.stream].value(event.stream))
             for event in sorted(last.values(), key=_place)
@@ -147,7 +152,7 @@ def _place(event: RecordedEvent) -> tuple[int, int]:
     return event.partition, event.position
 
 
-def _parts(streams: Iterable[StreamKey]) -> Iterator[list[StreamKey]]:
-    rest = iter(streams)
-    while part := list(islice(rest, _READ_AT_ONCE)):
+def _parts(whole: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(whole)
+    while part := list(islice(rest, _AT_ONCE)):
         yield part

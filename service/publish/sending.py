@@ -17,7 +17,8 @@ from service.publish.kafka import Topic, end
 BATCH_BYTES = 1_000_000
 """Most bytes of a batch, before it is compressed."""
 
-_LARGE = 32 * 1024
+_WORTH_SENDING = 2_000_000
+"""Bytes that go out while the rest is filled; less would be many costly requests."""
 
 
 async def send(
@@ -27,16 +28,17 @@ async def send(
 
     A commit would not notice a batch that failed.
     """
-    count = 0
+    count = filled = 0
     sent: list[asyncio.Future[object]] = []
     for partition, batch in _batches(producer, messages):
         count += batch.record_count()
-        is_large = batch.size() > _LARGE
+        filled += batch.size()
         future = await producer.send_batch(batch, topic.name, partition=partition)
         future.add_done_callback(_seen)
         sent.append(future)
         reached("relay.sent-partly")
-        if is_large:  # it goes out while the next one is filled
+        if filled > _WORTH_SENDING:
+            filled = 0
             await asyncio.sleep(0)
     await asyncio.wait(sent)
     errors = [error for future in sent if (error := future.exception())]
