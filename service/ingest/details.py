@@ -49,6 +49,7 @@ class _Reading:
     """What a batch says of one order, and what came of reading it."""
 
     stream: StreamKey
+    events: list[RecordedEvent] = field(default_factory=list)
     calls: set[CallKind] = field(default_factory=set)
     """What VTEX did for us."""
     causes: list[RecordedEvent] = field(default_factory=list)
@@ -61,7 +62,13 @@ class _Reading:
     def is_slow(self) -> bool:
         return self.task is not None and not self.task.done()
 
+    @property
+    def begins_the_stream(self) -> bool:
+        """Whether the batch has all that the log held of the order."""
+        return self.events[0].version == 1
+
     def add(self, event: RecordedEvent) -> None:
+        self.events.append(event)
         if event.type == OrderStatusReported.__name__:
             self.causes.append(event)
         elif event.type == CallSucceeded.__name__:
@@ -155,11 +162,12 @@ class DetailsFetcher:
         """Begin to read all orders, as many at a time as there is room for."""
         for first in range(0, len(readings), LOOKED_UP_AT_ONCE):
             part = readings[first : first + LOOKED_UP_AT_ONCE]
-            recorded = await self._reader.recorded([each.stream for each in part])
+            older = [each.stream for each in part if not each.begins_the_stream]
+            recorded = await self._reader.recorded(older) if older else {}
             for reading in part:
                 await self._room.acquire()
                 reading.task = self._tasks.create_task(
-                    self._fetch(reading, recorded[reading.stream])
+                    self._fetch(reading, recorded.get(reading.stream, reading.events))
                 )
 
     async def _fetch(

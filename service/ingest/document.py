@@ -69,7 +69,7 @@ class DocumentRecorder:
     ) -> Reading:
         """Record the document of an order, because of *cause* or of the last event.
 
-        *recorded* is what the log holds of the order, where that was read already.
+        *recorded* is what the log held of the order, where that was read already.
 
         Its persons are kept apart from it, and after it: when that fails, the document
         is recorded all the same, and a repetition brings the rest. An order that the
@@ -135,7 +135,7 @@ class DocumentRecorder:
             last = recorded[-1]
             append = Append(stream=last.stream, events=[event], expected=last.version)
             try:
-                await self._log.append(append)
+                appended = await self._log.append(append)
             except ConcurrencyError:
                 # Behind any other event it may stand: what that one changed at VTEX, if
                 # anything, is read because of it.
@@ -143,7 +143,8 @@ class DocumentRecorder:
                 if OrderDetailsFetched.__name__ in {each.type for each in recorded}:
                     return None
             else:
-                return True
+                # Recorded before, and perhaps another one since.
+                return True if appended.new else None
 
     def _event(
         self,

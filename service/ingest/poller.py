@@ -1,7 +1,7 @@
 """Polls an account's feed at the pace that VTEX and the feed itself ask for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,7 @@ from service.ingest.feed import LOT, Feed
 from service.ingest.lockout import PAUSE, Lockouts
 from service.telemetry import meter
 
-ABREAST: Final = 8
+ABREAST: Final = 32
 """Lots that are taken side by side while the feed is full of items."""
 
 Restore = Callable[[], Awaitable[None]]
@@ -66,11 +66,10 @@ class FeedPoller:
 
     async def run(self) -> None:
         """Poll until cancelled; no failure ends it."""
-        pause, lots = self._pace.least, 1
+        pause = self._pace.least
         while True:
-            abreast, lots = lots, 1
             try:
-                taken = await self._take(abreast)
+                taken = await self._take()
             except ServiceError as error:
                 _paused.set(1, self._labels)
                 pause = self._pause_after(error, pause)
@@ -79,46 +78,32 @@ class FeedPoller:
                 _log.exception("feed poll failed", **self._labels)
                 pause = self._pace.most
             else:
-                _paused.set(0, self._labels)
-                self._lockouts.accepted(self._feed.account, self._kind)
-                pause = self._pause_between(taken, pause)
-                # The next lot need not wait until this one is stored and committed.
-                lots = min(2 * abreast, ABREAST) if min(taken) == LOT else 1
+                pause = self._pace.least if taken else self._longer(pause)
             await asyncio.sleep(pause)
 
-    async def _take(self, lots: int) -> Sequence[int]:
-        """Take *lots* side by side; return how many items each had."""
+    async def _take(self) -> int:
+        """Take lots until one is not full; return how many items they had."""
         # What was not committed comes again.
         with ungrouped():
             async with asyncio.TaskGroup() as tasks:
-                taking = [tasks.create_task(self._try_lot()) for _ in range(lots)]
-        taken = [task.result() for task in taking]
-        failures = [each for each in taken if isinstance(each, ServiceError)]
-        if failures:
-            raise most_telling(failures)
-        return [each for each in taken if isinstance(each, int)]
-
-    async def _try_lot(self) -> int | ServiceError:
-        # A group that ends with errors forgets that its task was cancelled meanwhile.
-        try:
-            return await self._take_lot()
-        except ServiceError as error:
-            return error
+                flow = _Flow(self._take_lot, tasks)
+                flow.widen()
+        if flow.failures:
+            raise most_telling(flow.failures)
+        return flow.taken
 
     async def _take_lot(self) -> int:
         try:
-            return await self._feed.take_lot()
+            taken = await self._feed.take_lot()
         except ResourceNotFoundError:
             # VTEX drops a feed without news for some days.
             if self._restore is None:
                 raise
             await self._restore()
-            return 0
-
-    def _pause_between(self, taken: Sequence[int], pause: float) -> float:
-        if min(taken) == LOT:
-            return 0.0
-        return self._pace.least if any(taken) else self._longer(pause)
+            taken = 0
+        _paused.set(0, self._labels)
+        self._lockouts.accepted(self._feed.account, self._kind)
+        return taken
 
     def _longer(self, pause: float) -> float:
         return min(max(2 * pause, self._pace.least), self._pace.most)
@@ -137,3 +122,39 @@ class FeedPoller:
             case _:
                 _log.error("feed poll refused", **labels)
                 return self._pace.most
+
+
+class _Flow:
+    """Lots one after the other while they are full, and of each one more beside it.
+
+    The next lot need not wait until the one before is stored and committed.
+    """
+
+    def __init__(
+        self, take_lot: Callable[[], Awaitable[int]], tasks: asyncio.TaskGroup
+    ) -> None:
+        self.taken = 0
+        self.failures: list[ServiceError] = []
+        self._take_lot = take_lot
+        self._tasks = tasks
+        self._width = 0
+        self._is_full = True
+
+    def widen(self) -> None:
+        """Take lots beside the others, where there may be more."""
+        if self._is_full and self._width < ABREAST:
+            self._width += 1
+            self._tasks.create_task(self._take())
+
+    async def _take(self) -> None:
+        # A group that ends with errors forgets that its task was cancelled meanwhile.
+        try:
+            while self._is_full:
+                taken = await self._take_lot()
+                self.taken += taken
+                if taken < LOT:
+                    self._is_full = False
+                self.widen()
+        except ServiceError as error:
+            self.failures.append(error)
+            self._is_full = False

@@ -64,6 +64,10 @@ class Gate:
         entrance.urgency = urgency
         return entrance
 
+    def enter_at_once(self) -> bool:
+        """Take a turn that need not be waited for; say whether there was one."""
+        return self._line.pass_at_once(self.urgency)
+
     async def enter(self) -> None:
         """Wait for a turn: the most urgent first, and nobody while it is held.
 
@@ -111,6 +115,12 @@ class _Line:
         self._at_hand = self._used = 0
         self._opens = self._expires = self._taken_at = -math.inf
         self._next_upkeep = self._held_until = -math.inf
+
+    def pass_at_once(self, urgency: Urgency) -> bool:
+        is_free = self._wait_of((urgency, next(self._numbers))) <= 0 < self._at_hand
+        if is_free:
+            self._use_turn(urgency)
+        return is_free
 
     async def pass_through(self, urgency: Urgency) -> None:
         place = urgency, next(self._numbers)

@@ -152,16 +152,29 @@ async def growing(lab: Lab, rounds: int) -> Report:
 
 async def intakes(lab: Lab, rounds: int) -> Report:
     """From a feed item to Kafka, against a plain script that does the same calls."""
-    ours, plain = "feed to order to log to Kafka", "plain script, the same calls"
-    report = Report("intake", ratios=[Ratio(ours, plain, "0.9")])
+    ways = [
+        (after, f"feed to Kafka, {answers}", f"plain script, {answers}")
+        for after, answers in ((0.0, "answers at once"), (0.05, "answers after 50 ms"))
+    ]
+    report = Report(
+        "intake, by how soon VTEX answers",
+        ratios=[Ratio(ours, plain, "0.9") for _, ours, plain in ways],
+    )
     servers = await lab.kafka()
     for _ in range(rounds):
-        rate = await intake.through_service(
-            await lab.database(), servers, orders=ORDERS, folder=lab.folder
-        )
-        report.rates[ours].append(rate)
-        rate = await intake.through_script(await lab.database(), servers, orders=ORDERS)
-        report.rates[plain].append(rate)
+        for after, ours, plain in ways:
+            rate = await intake.through_service(
+                await lab.database(),
+                servers,
+                orders=ORDERS,
+                folder=lab.folder,
+                answers_after=after,
+            )
+            report.rates[ours].append(rate)
+            rate = await intake.through_script(
+                await lab.database(), servers, orders=ORDERS, answers_after=after
+            )
+            report.rates[plain].append(rate)
     return report
 
 

@@ -3,14 +3,17 @@
 The plain script does what nobody can do without: takes a lot of the feed, reads its
 orders, writes one insert batch and one send batch, commits. Ours is one process with the
 roles that it takes, and publishes the states of the orders besides.
+
+Where VTEX answers at once, the script takes one lot after the other. Where its answers
+take their time, as VTEX's do, it has as many requests under way as ours may have.
 """
 
 import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -35,21 +38,27 @@ WARMING: Final = 500
 EVENTS: Final = 2
 """Events of an order: that it has a status, and what it is."""
 
+AT_ONCE: Final = 256
+"""Requests to VTEX that ours may have under way: the connections of its client."""
+
 _ACCOUNT: Final = "bench"
 _SECRET: Final = "a-secret-of-the-bench"  # noqa: S105 - it opens nothing
 _LOT: Final = 10
 _PATIENCE: Final = 60.0
 _CONNECTIONS: Final = 64
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS plain (order_id text, item json, document json)"
+)
 
 
 async def through_service(
-    dsn: str, servers: str, *, orders: int, folder: Path
+    dsn: str, servers: str, *, orders: int, folder: Path, answers_after: float = 0.0
 ) -> float:
     """Return orders a second that our service takes from the feed to the topic."""
     prefix = f"bench-{secrets.token_hex(4)}"
     topic = EventsTopic(servers=servers, prefix=prefix, partitions=PARTITIONS)
     await ensure_topic(topic)
-    with scripted_vtex() as vtex:
+    with scripted_vtex(answers_after=answers_after) as vtex:
         settings = dict(_settings(dsn, servers, vtex, prefix)) | {
             "ORDER_TRACKING_REQUESTS_PER_MINUTE": "100000000"
         }
@@ -65,35 +74,48 @@ async def through_service(
             return orders / (time.perf_counter() - started)
 
 
-async def through_script(dsn: str, servers: str, *, orders: int) -> float:
-    """Return orders a second of the plain script, one lot after the other."""
+async def through_script(
+    dsn: str, servers: str, *, orders: int, answers_after: float = 0.0
+) -> float:
+    """Return orders a second of the plain script.
+
+    Lots are taken one after the other; where answers take their time, side by side.
+    """
     topic = EventsTopic(
         servers=servers, prefix=f"bench-{secrets.token_hex(4)}", partitions=PARTITIONS
     )
     await ensure_topic(topic)
-    producer = AIOKafkaProducer(
-        bootstrap_servers=servers,
-        acks="all",
-        enable_idempotence=True,
-        compression_type="zstd",
-    )
-    await producer.start()
-    connection = await asyncpg.connect(dsn)
-    await connection.execute(
-        "CREATE TABLE IF NOT EXISTS plain (order_id text, item json, document json)"
-    )
-    try:
-        with scripted_vtex() as vtex:
-            async with aiohttp.ClientSession(vtex) as session:
-                script = _Script(session, connection, producer, topic.name)
-                await _fill(vtex, first=0, orders=WARMING + orders)
-                await script.take(WARMING)
-                started = time.perf_counter()
-                await script.take(orders)
-                return orders / (time.perf_counter() - started)
-    finally:
-        await connection.close()
-        await producer.stop()
+    async with AsyncExitStack() as opened:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=servers,
+            acks="all",
+            enable_idempotence=True,
+            compression_type="zstd",
+        )
+        await producer.start()
+        opened.push_async_callback(producer.stop)
+        vtex = opened.enter_context(scripted_vtex(answers_after=answers_after))
+        session = await opened.enter_async_context(
+            aiohttp.ClientSession(vtex, connector=aiohttp.TCPConnector(limit=AT_ONCE))
+        )
+        scripts = []
+        for _ in range(AT_ONCE // _LOT if answers_after else 1):
+            connection = await asyncpg.connect(dsn)
+            opened.push_async_callback(connection.close)
+            await connection.execute(_TABLE)
+            scripts.append(_Script(session, connection, producer, topic.name))
+        await _fill(vtex, first=0, orders=WARMING + orders)
+        await _take_with(scripts, WARMING)
+        started = time.perf_counter()
+        await _take_with(scripts, orders)
+        return orders / (time.perf_counter() - started)
+
+
+async def _take_with(scripts: Sequence["_Script"], orders: int) -> None:
+    lots = iter(range(orders // _LOT))
+    async with asyncio.TaskGroup() as tasks:
+        for script in scripts:
+            tasks.create_task(script.take(lots))
 
 
 class _Script:
@@ -109,13 +131,12 @@ class _Script:
         self._producer = producer
         self._topic = topic
 
-    async def take(self, orders: int) -> None:
-        """Take *orders* of them, a lot after the other."""
-        taken = 0
-        while taken < orders:
-            taken += await self._take_lot()
+    async def take(self, lots: Iterator[int]) -> None:
+        """Take one of *lots* after the other, as long as there are any."""
+        for _ in lots:
+            await self._take_lot()
 
-    async def _take_lot(self) -> int:
+    async def _take_lot(self) -> None:
         async with self._session.get(f"/api/orders/feed?maxlot={_LOT}") as answer:
             items = orjson.loads(await answer.read())
         async with asyncio.TaskGroup() as tasks:
@@ -131,7 +152,6 @@ class _Script:
         body = orjson.dumps({"handles": [item["handle"] for item in items]})
         async with self._session.post("/api/orders/feed", data=body) as answer:
             await answer.read()
-        return len(items)
 
     async def _get(self, order_id: str) -> object:
         async with self._session.get(f"/api/oms/pvt/orders/{order_id}") as answer:

@@ -1,4 +1,4 @@
-"""A VTEX that only hands out orders, as fast as it can, in a process of its own."""
+"""A VTEX that only hands out orders, at once or after a time, in a process of its own."""
 
 import asyncio
 from collections import deque
@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 import uvloop
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from processes import free_port
 
@@ -18,15 +19,19 @@ _AT: Final = "2026-03-02T12:00:00.0000000Z"
 
 
 class ScriptedVtex:
-    """A feed that is filled by request, and an order for every id."""
+    """A feed that is filled by request, and an order for every id.
 
-    def __init__(self) -> None:
+    It answers what is asked of VTEX *after* so many seconds.
+    """
+
+    def __init__(self, *, after: float) -> None:
+        self._after = after
         self._waiting: deque[int] = deque()
         self._begun = asyncio.Event()
         self._template = orjson.dumps(order("@@"))
 
     def application(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(middlewares=[self._late] if self._after else [])
         app.add_routes(
             [
                 web.post("/fill/{first}/{count}", self._fill),
@@ -37,6 +42,12 @@ class ScriptedVtex:
             ]
         )
         return app
+
+    @web.middleware
+    async def _late(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith("/api/"):
+            await asyncio.sleep(self._after)
+        return await handler(request)
 
     async def _fill(self, request: web.Request) -> web.Response:
         first, count = (int(request.match_info[name]) for name in ("first", "count"))
@@ -204,10 +215,12 @@ def order(order_id: str) -> dict[str, object]:
 
 
 @contextmanager
-def scripted_vtex() -> Iterator[str]:
+def scripted_vtex(*, answers_after: float = 0.0) -> Iterator[str]:
     """Run one, and give its address; it ends with the block."""
     port = free_port()
-    process = get_context("spawn").Process(target=_run, args=(port,), daemon=True)
+    process = get_context("spawn").Process(
+        target=_run, args=(port, answers_after), daemon=True
+    )
     process.start()
     try:
         yield f"http://127.0.0.1:{port}"
@@ -216,10 +229,10 @@ def scripted_vtex() -> Iterator[str]:
         process.join()
 
 
-def _run(port: int) -> None:
+def _run(port: int, answers_after: float) -> None:
     uvloop.install()
     web.run_app(
-        ScriptedVtex().application(),
+        ScriptedVtex(after=answers_after).application(),
         host="127.0.0.1",
         port=port,
         print=None,

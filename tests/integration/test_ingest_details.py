@@ -65,6 +65,7 @@ class BusyLog(MemoryEventLog):
         super().__init__(partitions=1)
         self.meanwhile: dict[StreamKey, list[OrderFact]] = {}
         self.is_closing = False
+        self.looked_up: list[StreamKey] = []
 
     @override
     async def append(self, append: Append) -> Appended:
@@ -75,6 +76,13 @@ class BusyLog(MemoryEventLog):
             event = new_event(f"meanwhile-{len(others)}", others.pop())
             await super().append(Append(stream=append.stream, events=[event]))
         return await super().append(append)
+
+    @override
+    async def read_streams(
+        self, streams: Sequence[StreamKey]
+    ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
+        self.looked_up += streams
+        return await super().read_streams(streams)
 
 
 @pytest.fixture
@@ -197,6 +205,32 @@ class TestHandle:
             await fetcher.handle(batch(await happens(events, status_reported(state))))
 
         assert fetched(events) == ["a", "b", "a"]
+
+    async def test_earlier_batch_hides_no_later_document(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog
+    ) -> None:
+        """A batch handled again tells nothing of what was recorded since."""
+        vtex.on(GET.format("1-01"), order("a"), order("b"), order("a"))
+        first = await happens(events, status_reported("x"))
+        await fetcher.handle(batch(first))
+        await fetcher.handle(batch(await happens(events, status_reported("y"))))
+
+        await fetcher.handle(batch(first))
+
+        assert fetched(events) == ["a", "b", "a"]
+
+    async def test_new_order_is_not_looked_up(
+        self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: BusyLog
+    ) -> None:
+        """What a batch has from its first event on need not be read from the log."""
+        vtex.on(GET.format("1-01"), order("a"), order("b"))
+
+        await fetcher.handle(batch(await happens(events, status_reported("x"))))
+        looked_up = len(events.looked_up)
+        await fetcher.handle(batch(await happens(events, status_reported("y"))))
+
+        assert (looked_up, events.looked_up) == (0, [ORDER])
+        assert fetched(events) == ["a", "b"]
 
     async def test_one_request_for_many_events(
         self, vtex: ScriptedVtex, fetcher: DetailsFetcher, events: MemoryEventLog

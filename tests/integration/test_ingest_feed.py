@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -404,6 +405,23 @@ class TestRun:
             await eventually(_committed(vtex, 50), within=5)
 
         assert len(log.events) == 50
+
+    async def test_slow_lot_holds_up_no_other(
+        self, vtex: ScriptedVtex, api: OrdersApi, intake: Intake
+    ) -> None:
+        """Lots go on while one beside them is out still, and that one is not lost."""
+        first, slow, *others = (
+            lot(*(item(f"{n}-{i}", handle=f"{n}-{i}") for i in range(10)))
+            for n in range(8)
+        )
+        released = asyncio.Event()
+        slow = replace(slow, released=released)
+        vtex.on(RETRIEVE, first, slow, *others, lot())
+
+        async with polling(poller(api, intake)):
+            await eventually(_committed(vtex, 70), within=5)
+            released.set()
+            await eventually(_committed(vtex, 80), within=5)
 
     async def test_bug_does_not_end_it(
         self, vtex: ScriptedVtex, api: OrdersApi, log: FailingLog, clock: ManualClock

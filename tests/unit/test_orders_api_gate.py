@@ -3,11 +3,13 @@
 import asyncio
 
 import pytest
+from typing_extensions import override
 
 from hours import Hours
 from service.config import Settings
 from service.errors import ThrottledError
 from service.orders_api.gate import MOST_HELD, Gate, Urgency
+from service.orders_api.turns import GOOD_FOR, MemoryTurns, Slice
 
 
 @pytest.fixture
@@ -77,6 +79,66 @@ class TestEnter:
         await open_gate.enter()
 
         assert hours.now == pytest.approx(1030)
+
+
+class _Given(MemoryTurns):
+    """See `Turns`; three at a time, a second apart."""
+
+    @override
+    async def take(self, count: int, *, interval: float) -> Slice:
+        return Slice(3, self._monotonic(), self._monotonic() + GOOD_FOR)
+
+
+class TestEnterAtOnce:
+    async def test_takes_a_turn_at_hand(self, hours: Hours) -> None:
+        """Who comes when a turn is open has it, once, and the next one waits."""
+        given = Gate(
+            per_minute=60, turns=_Given(hours.monotonic), monotonic=hours.monotonic
+        )
+        await given.enter()
+        hours.now += 1
+
+        assert [given.enter_at_once() for _ in range(2)] == [True, False]
+
+    async def test_asks_for_no_turns(self, hours: Hours) -> None:
+        """Where none is at hand it takes nothing, and leaves who enters as he was."""
+        fresh = gate(hours)
+
+        assert not fresh.enter_at_once()
+        assert await entering(fresh, hours, times=2) == pytest.approx([0, 0])
+
+    async def test_nobody_passes_while_held(self, hours: Hours) -> None:
+        """Turns at hand are no way around a hold."""
+        held = Gate(
+            per_minute=60, turns=_Given(hours.monotonic), monotonic=hours.monotonic
+        )
+        await held.enter()
+        hours.now += 1
+        await held.hold(5)
+
+        assert not held.enter_at_once()
+
+    async def test_passes_nobody_who_waits(self, hours: Hours) -> None:
+        """A turn that somebody waits for is his, even before he wakes up."""
+        waking = asyncio.Event()
+
+        async def sleep(_: float) -> None:
+            await waking.wait()
+
+        busy = Gate(
+            per_minute=60,
+            turns=_Given(hours.monotonic),
+            monotonic=hours.monotonic,
+            sleep=sleep,
+        )
+        await busy.enter()
+        waiting = asyncio.ensure_future(busy.enter())
+        await asyncio.sleep(0)
+        hours.now += 1
+
+        assert not busy.enter_at_once()
+        waking.set()
+        await waiting
 
 
 class TestHold:
