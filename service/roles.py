@@ -150,7 +150,7 @@ def _publish(house: House) -> Running:
         )
         for topic, content, interval in (
             (EventsTopic.of(house.settings), Events(contract), 0.0),
-            (StateTopic.of(house.settings), States(contract, log=house.log), 0.1),
+            (StateTopic.of(house.settings), States(contract, log=house.log), 0.25),
         )
     ]
     following = [
