@@ -35,9 +35,6 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 1
 ACCOUNT = "order_tracking.account"
 ORDER_ID = "order_tracking.order_id"
 
-_UNRECORDED = "-00"
-"""Flags at the end of a traceparent."""
-
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 tracer = trace.get_tracer("order-tracking")
@@ -86,10 +83,15 @@ def links_to(traceparents: Iterable[str | None]) -> list[trace.Link]:
     for traceparent in traceparents:
         if len(links) == MAX_LINKS:
             break
-        if traceparent is not None and not traceparent.endswith(_UNRECORDED):
+        if traceparent is not None and _is_recorded(traceparent):
             span = trace.get_current_span(context_of(traceparent))
             links.append(trace.Link(span.get_span_context()))
     return links
+
+
+def _is_recorded(traceparent: str) -> bool:
+    # Its last part are the flags, of which the SDK sets others, too.
+    return int(traceparent[-2:], 16) & trace.TraceFlags.SAMPLED != 0
 
 
 def set_up_telemetry(*processors: SpanProcessor) -> None:

@@ -39,9 +39,10 @@ class TestLinksTo:
 
         assert f"{link.context.span_id:016x}" == "00f067aa0ba902b7"
 
-    def test_passes_over_what_nobody_recorded(self) -> None:
+    @pytest.mark.parametrize("flags", ["00", "02"])
+    def test_passes_over_what_nobody_recorded(self, flags: str) -> None:
         """A span that was not sampled is nowhere to be looked up."""
-        assert links_to([TRACEPARENT.removesuffix("01") + "00"]) == []
+        assert links_to([TRACEPARENT.removesuffix("01") + flags]) == []
 
     def test_stops_at_the_most(self) -> None:
         """A batch span has a bounded number of links."""
