@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Final, Literal, Self
+from typing import Final, Literal, NamedTuple, Self
 
 from service.domain.document import OrderDocument, Package
 from service.domain.parcels import OUTPUT, PICKUP, Parcel, parcels
@@ -111,8 +111,7 @@ def _column(stage: Stage, number: int) -> int:
     return PHASES.index("done" if number < stage.number else "to-do")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Way:
+class Way(NamedTuple):
     """How an order travels: its parcels, and what My Account makes of them."""
 
     parcels: tuple[Parcel, ...]

@@ -40,6 +40,7 @@ STAGE_OF_STATUS: Final[Mapping[str, int]] = MappingProxyType(
 )
 """The stages that My Account derives from a status alone."""
 
+_CALLED_OFF: Final = frozenset({CANCELED, PAYMENT_DENIED})
 _CANCELING: Final = frozenset(
     {
         "cancel",
@@ -84,7 +85,7 @@ def overlay_of(status: str | None, *, in_error: bool = False) -> Overlay | None:
     """Say what lies over the stage for *status*; *in_error* is the workflow's flag."""
     if status is None:
         return "incomplete"
-    if status in {CANCELED, PAYMENT_DENIED}:
+    if status in _CALLED_OFF:
         return "canceled"
     if status == REPLACED:
         return "replaced"
@@ -106,7 +107,7 @@ def replaces(
     without a date never overrules one with a date. Cancelled is the end of an order,
     whenever we hear of it.
     """
-    if CANCELED in {reported, current}:
+    if CANCELED in (reported, current):
         return current != CANCELED
     if current_at is None:
         return True

@@ -1,39 +1,28 @@
 """The parcels of the read model: VTEX's document, and our own facts before it."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Self
+from typing import Final, TypeVar
 
 from service.domain.courier import (
+    NOT_SEEN,
     CourierProgress,
     later_progress,
     progress_of,
     progress_of_update,
 )
-from service.domain.document import OrderDocument, Package
+from service.domain.document import Package
 from service.domain.facts import (
     CourierUpdateReceived,
     InvoiceIssued,
     TrackingNumberAssigned,
 )
 from service.domain.parcels import OUTPUT, Line, Parcel
-from service.domain.stage import Way
 
 _NO_PACKAGE: Final = Package()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackedItem:
-    """How many of one item of the order a parcel holds."""
-
-    item_index: int | None = None
-    """Place in the order; null where only the SKU is known."""
-    id: str | None = None
-    """SKU."""
-    name: str | None = None
-    quantity: int
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +34,22 @@ class EstimateRevision:
     """When we learned the next one."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class TrackedParcel:
-    """A parcel with what is known of its way; without slots, as `Tracking` is."""
+    """A parcel with what is known of its way; not frozen, as `Tracking` is not."""
 
     invoice_number: str | None = None
     """Null while the parcel is not invoiced."""
     type: str | None = None
     """Output (a sale) or Input (a return)."""
-    items: tuple[TrackedItem, ...] = ()
+    items: tuple[Line, ...] = ()
     seller: str | None = None
     selected_sla: str | None = None
     channel: str | None = None
     courier: str | None = None
     tracking_number: str | None = None
     tracking_url: str | None = None
-    progress: CourierProgress = field(default_factory=CourierProgress)
+    progress: CourierProgress = NOT_SEEN
     estimate: datetime | None = None
     revisions: tuple[EstimateRevision, ...] = ()
     """Earlier estimates, oldest first."""
@@ -72,63 +61,42 @@ class TrackedParcel:
         """Whether the parcel has no package yet."""
         return self.invoice_number is None and self.type is None
 
-    def changed(self, **values: object) -> Self:
-        """Return a copy with other *values*, or this one where they are the same."""
-        known = vars(self)
-        if values.items() <= known.items():
-            return self
-        copy = object.__new__(type(self))
-        object.__setattr__(copy, "__dict__", known | values)
-        return copy
+
+TrackedParcels = tuple[TrackedParcel, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shipping:
-    """What a document tells of parcels; it follows from its items, logistics, packages."""
-
-    way: Way
-    parcels: tuple[TrackedParcel, ...]
-    invoices: frozenset[str | None]
-
-    @classmethod
-    def of(cls, document: OrderDocument) -> Self:
-        """Read *document*, once for all questions."""
-        way = Way.of(document)
-        return cls(
-            way=way,
-            parcels=tuple([_tracked(parcel, document) for parcel in way.parcels]),
-            invoices=frozenset([p.invoice_number for p in document.packages]),
-        )
+def copied(original: _T) -> _T:
+    """Return a copy that may be changed; `copy.copy` takes five times as long."""
+    copy = object.__new__(type(original))
+    copy.__dict__ = vars(original).copy()
+    return copy
 
 
-def with_shipping(
-    known: tuple[TrackedParcel, ...], shipping: Shipping, *, at: datetime
-) -> tuple[TrackedParcel, ...]:
-    """Return the document's parcels with what we knew of them before.
+def with_split(
+    known: TrackedParcels, split: Iterable[Parcel], *, at: datetime
+) -> TrackedParcels:
+    """Return the parcels into which a document is *split*, with what we knew of them.
 
     Invoices of ours that VTEX does not show yet stay.
     """
-    told = tuple([_merged(parcel, known, at=at) for parcel in shipping.parcels])
+    told = tuple([_told(parcel, known, at=at) for parcel in split])
+    invoices = [parcel.invoice_number for parcel in told]
     for parcel in known:
-        ours = parcel.issued_version is not None
-        if ours and parcel.invoice_number not in shipping.invoices:
+        if parcel.issued_version is not None and parcel.invoice_number not in invoices:
             told = (*_without(told, parcel), parcel)
     return told
 
 
 def with_invoice(
-    known: Sequence[TrackedParcel], fact: InvoiceIssued, *, version: int
-) -> tuple[TrackedParcel, ...]:
+    known: TrackedParcels, fact: InvoiceIssued, *, version: int
+) -> TrackedParcels:
     """Pack what the invoice covers into a parcel of its own."""
-    if any(parcel.invoice_number == fact.invoice_number for parcel in known):
-        return tuple(known)
-    lines = tuple(
-        TrackedItem(id=item.id, quantity=item.quantity) for item in fact.items
-    )
+    if fact.invoice_number in [parcel.invoice_number for parcel in known]:
+        return known
     packed = TrackedParcel(
         invoice_number=fact.invoice_number,
         type=fact.invoice_type,
-        items=lines,
+        items=tuple([Line(id=i.id, quantity=i.quantity) for i in fact.items]),
         courier=fact.courier,
         tracking_number=fact.tracking_number,
         tracking_url=fact.tracking_url,
@@ -136,72 +104,63 @@ def with_invoice(
     )
     source = _source(packed, known)
     if source is not None:
-        packed = packed.changed(
-            items=tuple(_described(line, source) for line in lines),
-            seller=source.seller,
-            selected_sla=source.selected_sla,
-            channel=source.channel,
-            estimate=source.estimate,
-            revisions=source.revisions,
-        )
+        packed.items = tuple([_described(line, source) for line in packed.items])
+        packed.seller = source.seller
+        packed.selected_sla = source.selected_sla
+        packed.channel = source.channel
+        packed.estimate = source.estimate
+        packed.revisions = source.revisions
     return (*_without(known, packed), packed)
 
 
 def with_tracking_number(
-    known: Sequence[TrackedParcel], fact: TrackingNumberAssigned
-) -> tuple[TrackedParcel, ...]:
+    known: TrackedParcels, fact: TrackingNumberAssigned
+) -> TrackedParcels:
     """Put the tracking number on its parcel."""
-    return tuple(
-        parcel.changed(
-            tracking_number=fact.tracking_number,
-            tracking_url=fact.tracking_url or parcel.tracking_url,
-            courier=fact.courier or parcel.courier,
-        )
-        if parcel.invoice_number == fact.invoice_number
-        else parcel
-        for parcel in known
-    )
+    parcels = list(known)
+    for place, parcel in enumerate(known):
+        if parcel.invoice_number == fact.invoice_number:
+            parcels[place] = numbered = copied(parcel)
+            numbered.tracking_number = fact.tracking_number
+            numbered.tracking_url = fact.tracking_url or parcel.tracking_url
+            numbered.courier = fact.courier or parcel.courier
+    return tuple(parcels)
 
 
 def with_courier_update(
-    known: Sequence[TrackedParcel], fact: CourierUpdateReceived
-) -> tuple[TrackedParcel, ...]:
+    known: TrackedParcels, fact: CourierUpdateReceived
+) -> TrackedParcels:
     """Bring a parcel's progress forward."""
     told = progress_of_update(fact)
-    return tuple(
-        parcel.changed(progress=later_progress(parcel.progress, told))
-        if parcel.invoice_number == fact.invoice_number
-        else parcel
-        for parcel in known
-    )
+    parcels = list(known)
+    for place, parcel in enumerate(known):
+        if parcel.invoice_number == fact.invoice_number:
+            parcels[place] = moved = copied(parcel)
+            moved.progress = later_progress(parcel.progress, told)
+    return tuple(parcels)
 
 
-def without_refused_invoice(
-    known: Sequence[TrackedParcel], *, version: int
-) -> tuple[TrackedParcel, ...]:
+def without_refused_invoice(known: TrackedParcels, *, version: int) -> TrackedParcels:
     """Unpack the invoice of *version*, which VTEX refused."""
-    return tuple(
-        parcel.changed(
-            invoice_number=None,
-            type=None,
-            courier=None,
-            tracking_number=None,
-            tracking_url=None,
-            issued_version=None,
-        )
-        if parcel.issued_version == version
-        else parcel
-        for parcel in known
-        if parcel.issued_version != version or parcel.type == OUTPUT
-    )
+    parcels = []
+    for parcel in known:
+        if parcel.issued_version != version:
+            parcels.append(parcel)
+        elif parcel.type == OUTPUT:
+            unpacked = copied(parcel)
+            unpacked.invoice_number = unpacked.type = unpacked.courier = None
+            unpacked.tracking_number = unpacked.tracking_url = None
+            unpacked.issued_version = None
+            parcels.append(unpacked)
+    return tuple(parcels)
 
 
-def _tracked(parcel: Parcel, document: OrderDocument) -> TrackedParcel:
+def _told(parcel: Parcel, known: TrackedParcels, *, at: datetime) -> TrackedParcel:
     package = parcel.package or _NO_PACKAGE
-    return TrackedParcel(
+    told = TrackedParcel(
         invoice_number=package.invoice_number,
         type=package.type,
-        items=tuple([_line(item, document) for item in parcel.items]),
+        items=parcel.items,
         seller=parcel.seller,
         selected_sla=parcel.selected_sla,
         channel=parcel.channel,
@@ -211,37 +170,25 @@ def _tracked(parcel: Parcel, document: OrderDocument) -> TrackedParcel:
         progress=progress_of(package.courier_status),
         estimate=parcel.estimate,
     )
-
-
-def _line(packed: Line, document: OrderDocument) -> TrackedItem:
-    index = packed.item_index
-    item = document.items[index]
-    return TrackedItem(
-        item_index=index, id=item.id, name=item.name, quantity=packed.quantity
-    )
-
-
-def _merged(
-    told: TrackedParcel, known: Sequence[TrackedParcel], *, at: datetime
-) -> TrackedParcel:
     before = _before(told, known)
-    if before is None or before is told:
-        return told
-    revisions = before.revisions
+    if before is not None:
+        _go_on(told, before, at=at)
+    return told
+
+
+def _go_on(told: TrackedParcel, before: TrackedParcel, *, at: datetime) -> None:
+    """Let *told* keep what VTEX does not tell, or not yet, of what it was."""
+    told.courier = told.courier or before.courier
+    told.tracking_number = told.tracking_number or before.tracking_number
+    told.tracking_url = told.tracking_url or before.tracking_url
+    told.progress = later_progress(before.progress, told.progress)
+    told.revisions = before.revisions
     if told.estimate != before.estimate:
-        revisions = (*revisions, EstimateRevision(estimate=before.estimate, until=at))
-    return told.changed(
-        courier=told.courier or before.courier,
-        tracking_number=told.tracking_number or before.tracking_number,
-        tracking_url=told.tracking_url or before.tracking_url,
-        progress=later_progress(before.progress, told.progress),
-        revisions=revisions,
-    )
+        revision = EstimateRevision(estimate=before.estimate, until=at)
+        told.revisions = (*before.revisions, revision)
 
 
-def _before(
-    told: TrackedParcel, known: Sequence[TrackedParcel]
-) -> TrackedParcel | None:
+def _before(told: TrackedParcel, known: TrackedParcels) -> TrackedParcel | None:
     """Find what *told* was: the same invoice, else what was to be invoiced."""
     if told.invoice_number is not None:
         for parcel in known:
@@ -250,53 +197,62 @@ def _before(
     return _source(told, known)
 
 
-def _source(
-    packed: TrackedParcel, known: Iterable[TrackedParcel]
-) -> TrackedParcel | None:
+def _source(packed: TrackedParcel, known: TrackedParcels) -> TrackedParcel | None:
     """Find the uninvoiced parcel that holds the first item of *packed*."""
     if not packed.items or packed.type not in {None, OUTPUT}:
         return None
-    first = packed.items[0]
     for parcel in known:
-        if parcel.is_uninvoiced and any(_is_same(i, first) for i in parcel.items):
+        if parcel.is_uninvoiced and _found(packed.items[0], parcel):
             return parcel
     return None
 
 
-def _is_same(item: TrackedItem, other: TrackedItem) -> bool:
-    if item.item_index is not None and other.item_index is not None:
-        return item.item_index == other.item_index
-    return item.id is not None and item.id == other.id
+def _found(sought: Line, parcel: TrackedParcel) -> Line | None:
+    index, sku = sought.item_index, sought.id
+    for item in parcel.items:
+        if index is None or item.item_index is None:
+            if sku is not None and item.id == sku:
+                return item
+        elif item.item_index == index:
+            return item
+    return None
 
 
-def _described(line: TrackedItem, source: TrackedParcel) -> TrackedItem:
-    for item in source.items:
-        if _is_same(item, line):
-            return replace(item, id=line.id, quantity=line.quantity)
-    return line
+def _described(line: Line, source: TrackedParcel) -> Line:
+    item = _found(line, source)
+    if item is None:
+        return line
+    return Line(
+        item_index=item.item_index, id=line.id, name=item.name, quantity=line.quantity
+    )
 
 
-def _without(
-    known: Iterable[TrackedParcel], packed: TrackedParcel
-) -> tuple[TrackedParcel, ...]:
+def _without(known: TrackedParcels, packed: TrackedParcel) -> TrackedParcels:
     """Take what *packed* sells out of the parcels that are not invoiced."""
     if packed.type != OUTPUT:
-        return tuple(known)
-    to_take: Counter[str | None] = Counter()
+        return known
+    to_take: defaultdict[str | None, int] = defaultdict(int)
     for item in packed.items:
         to_take[item.id] += item.quantity
-    left = (_less(parcel, to_take) for parcel in known)
-    return tuple(parcel for parcel in left if parcel is not None)
+    left = []
+    for parcel in known:
+        if not parcel.is_uninvoiced:
+            left.append(parcel)
+        elif items := _less(parcel.items, to_take):
+            rest = copied(parcel)
+            rest.items = items
+            left.append(rest)
+    return tuple(left)
 
 
-def _less(parcel: TrackedParcel, to_take: Counter[str | None]) -> TrackedParcel | None:
-    """Take items out of *parcel*, and off *to_take*; None when nothing is left."""
-    if not parcel.is_uninvoiced:
-        return parcel
-    items = []
-    for item in parcel.items:
+def _less(
+    items: Iterable[Line], to_take: defaultdict[str | None, int]
+) -> tuple[Line, ...]:
+    """Return what is left of *items*; what is taken comes off *to_take*."""
+    left = []
+    for item in items:
         taken = min(item.quantity, to_take[item.id])
         to_take[item.id] -= taken
         if item.quantity > taken:
-            items.append(replace(item, quantity=item.quantity - taken))
-    return parcel.changed(items=tuple(items)) if items else None
+            left.append(replace(item, quantity=item.quantity - taken))
+    return tuple(left)

@@ -23,7 +23,6 @@ from service.eventlog.gaps import count_archived
 from service.eventlog.records import RecordedEvent, StreamKey
 from service.eventlog.set_aside import without_set_aside
 from service.project.projection import Projected, project
-from service.project.reading import Reader
 from service.project.rows import order_row, timeline_entries
 
 STREAMS: Final = 200
@@ -170,7 +169,7 @@ async def fill(pool: Pool, streams: Streams, *, limits: Limits) -> Counter[int]:
     events = [_recorded(row, keys) for row in rows]
     # The server would sort whole rows, on disk.
     events.sort(key=_version)
-    projected = project(without_set_aside(events, limits.aside), {}, reader=Reader())
+    projected = project(without_set_aside(events, limits.aside), {})
     async with transaction(pool) as lent:
         await _copy(lent, projected, changes)
     return Counter([event.partition for event in events])

@@ -7,7 +7,6 @@ from service.eventlog.places import Place, load_places, move_places
 from service.eventlog.records import RecordedEvent
 from service.project.orders import CONSUMER
 from service.project.projection import project
-from service.project.reading import Reader
 from service.project.tables import Tables
 
 _IDENTITY = load_sql("service.project", "database_identity")
@@ -26,7 +25,6 @@ class KafkaProjector:
         self._pool = pool
         self._topic = topic
         self._tables = Tables()
-        self._reader = Reader()
 
     async def places(self, partitions: Sequence[int]) -> Mapping[int, Place]:
         """See `TopicConsumer.places`."""
@@ -45,7 +43,7 @@ class KafkaProjector:
         """See `TopicConsumer.handle`."""
         async with connection(self._pool) as lent:
             known = await self._tables.load(lent, events)
-        projected = project(events, known, reader=self._reader)
+        projected = project(events, known)
         async with transaction(self._pool) as lent:
             await self._tables.save(lent, projected)
             await move_places(

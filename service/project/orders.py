@@ -7,7 +7,6 @@ from service.eventlog.checkpoints import load_positions, save_positions
 from service.eventlog.records import Batch, traceparents
 from service.failpoints import reached
 from service.project.projection import project
-from service.project.reading import Reader
 from service.project.tables import Tables
 from service.telemetry import links_to, tracer
 
@@ -28,7 +27,6 @@ class OrdersProjector:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._tables = Tables()
-        self._reader = Reader()
 
     async def resume(self, partitions: Sequence[int]) -> Mapping[int, int]:
         """See `Consumer.resume`."""
@@ -45,7 +43,7 @@ class OrdersProjector:
             async with connection(self._pool) as lent:
                 known = await self._tables.load(lent, batch.events)
             reached("projection.loaded")
-            projected = project(batch.events, known, reader=self._reader)
+            projected = project(batch.events, known)
             async with transaction(self._pool, "projection") as lent:
                 await self._tables.save(lent, projected)
                 reached("projection.saved")

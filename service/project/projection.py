@@ -7,8 +7,8 @@ from uuid import UUID
 
 from service.domain.facts import OrderFact
 from service.domain.tracking import Tracking, evolve_tracking
+from service.eventlog.codec import decode
 from service.eventlog.records import RecordedEvent
-from service.project.reading import Reader
 from service.project.timeline import Entry, details_of, entry_of
 
 
@@ -32,32 +32,23 @@ class Projected:
 
 
 def project(
-    events: Sequence[RecordedEvent],
-    known: Mapping[UUID, Tracking],
-    *,
-    reader: Reader | None = None,
+    events: Sequence[RecordedEvent], known: Mapping[UUID, Tracking]
 ) -> Projected:
     """Fold *events* into what is *known*; what is in there already is left out.
-
-    A *reader* that has read the same orders before is quicker.
 
     Raises:
         UnreadableEventError: An event is newer than this version.
     """
-    projected, reader = Projected(), reader or Reader()
+    projected = Projected()
     trackings = projected.trackings
     for event in events:
         stream_id = event.stream_id
         before = trackings.get(stream_id) or known.get(stream_id)
         if before is not None and event.version <= before.version:
             continue
-        fact, shipping = reader.read(event)
+        fact = decode(event)
         after = evolve_tracking(
-            before,
-            fact,
-            version=event.version,
-            at=event.recorded_at,
-            shipping=shipping,
+            before, fact, version=event.version, at=event.recorded_at
         )
         if stream_id not in trackings:
             projected.bases[stream_id] = before.version if before else 0

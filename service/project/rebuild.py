@@ -27,7 +27,6 @@ from service.project.filling import (
 )
 from service.project.orders import CONSUMER
 from service.project.projection import project
-from service.project.reading import Reader
 from service.project.tables import Tables
 
 BATCH_SIZE: Final = 2000
@@ -181,7 +180,6 @@ class _Model:
     workers: Workers | None
     aside: Mapping[UUID, Sequence[range]]
     tables: Tables = field(default_factory=lambda: Tables("rebuilt"))
-    reader: Reader = field(default_factory=Reader)
     positions: dict[int, int] = field(default_factory=dict)
     done: int = 0
     total: int = 0
@@ -283,7 +281,7 @@ class _Model:
                 )
             wanted = without_set_aside(events, self.aside)
             known = await self.tables.load(lent, wanted)
-            await self.tables.save(lent, project(wanted, known, reader=self.reader))
+            await self.tables.save(lent, project(wanted, known))
             self.positions |= await contiguous(events, {partition: position}, self.log)
             self._did(len(events))
             return

@@ -2,18 +2,22 @@
 
 import asyncio
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.connection import Connection as Pipe
+from contextlib import ExitStack, contextmanager
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from subprocess import Popen
+from typing import Any, TypeAlias
 
 from service.db import open_pool
 from service.errors import ServiceError, UnavailableError
 from service.garbage import collect_seldom
 from service.project.filling import Filler, Limits, Streams, fill
 
-_spawning = get_context("spawn")
+Channel: TypeAlias = "Connection[Any, Any]"
+"""First it takes the DSN and the limits, then streams, and tells what became of each."""
 
 
 @contextmanager
@@ -22,29 +26,31 @@ def workers(dsn: str, limits: Limits, *, count: int) -> Iterator[list[Filler]]:
 
     They end with this process, however that ends: each reads from it, and meets the end.
     """
-    pipes, processes = [], []
-    for _ in range(count):
-        ours, theirs = _spawning.Pipe()
-        process = _spawning.Process(
-            target=_work, args=(theirs, dsn, limits), daemon=True
-        )
-        process.start()
+    with ExitStack() as processes:
+        channels = [processes.enter_context(_worker()) for _ in range(count)]
+        for channel in channels:
+            channel.send((dsn, limits))
+        yield [_filler(channel) for channel in channels]
+
+
+@contextmanager
+def _worker() -> Iterator[Channel]:
+    ours, theirs = Pipe()
+    # One that multiprocessing starts would import the whole command line first.
+    command = [sys.executable, "-m", __name__, str(theirs.fileno())]
+    with Popen(command, pass_fds=[theirs.fileno()]) as process:  # noqa: S603 - ourselves
         theirs.close()
-        pipes.append(ours)
-        processes.append(process)
-    try:
-        yield [_filler(pipe) for pipe in pipes]
-    finally:
-        for process in processes:
+        try:
+            yield ours
+        finally:
             process.terminate()
-            process.join()
 
 
-def _filler(pipe: "Pipe[Streams, Counter[int] | ServiceError]") -> Filler:
+def _filler(channel: Channel) -> Filler:
     async def filler(streams: Streams) -> Counter[int]:
         try:
-            pipe.send(streams)
-            answer = await asyncio.to_thread(pipe.recv)
+            channel.send(streams)
+            answer: Counter[int] | ServiceError = await asyncio.to_thread(channel.recv)
         except (EOFError, OSError) as error:
             raise UnavailableError(
                 "A process that fills the read model died; start the rebuild again."
@@ -56,25 +62,26 @@ def _filler(pipe: "Pipe[Streams, Counter[int] | ServiceError]") -> Filler:
     return filler
 
 
-def _work(
-    pipe: "Pipe[Counter[int] | ServiceError, Streams]", dsn: str, limits: Limits
-) -> None:
+def _work(channel: Channel) -> None:
     # Ctrl-C is for the process that waits for this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()
-    asyncio.run(_fill_as_told(pipe, dsn, limits))
+    asyncio.run(_fill_as_told(channel))
 
 
-async def _fill_as_told(
-    pipe: "Pipe[Counter[int] | ServiceError, Streams]", dsn: str, limits: Limits
-) -> None:
+async def _fill_as_told(channel: Channel) -> None:
+    dsn, limits = channel.recv()
     async with open_pool(dsn, size=1) as pool:
         while True:
             try:
-                streams = pipe.recv()
+                streams = channel.recv()
             except EOFError:
                 return
             try:
-                pipe.send(await fill(pool, streams, limits=limits))
+                channel.send(await fill(pool, streams, limits=limits))
             except ServiceError as error:
-                pipe.send(error)
+                channel.send(error)
+
+
+if __name__ == "__main__":
+    _work(Connection(int(sys.argv[1])))

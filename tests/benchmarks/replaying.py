@@ -31,10 +31,10 @@ from service.db import open_pool
 from service.domain.facts import FACTS
 from service.domain.tracking import Tracking, evolve_tracking
 from service.eventlog.ahead import ReadAhead
+from service.eventlog.codec import decode
 from service.eventlog.records import RecordedEvent
 from service.eventlog.store import open_log
 from service.eventlog.wake import Wake
-from service.project.reading import Reader
 from service.project.rebuild import rebuild
 from service.project.workers import workers
 
@@ -73,7 +73,7 @@ async def in_memory(dsn: str) -> float:
 
     It reads ahead, as whatever follows our log does.
     """
-    read, reader = 0, Reader()
+    read = 0
     async with (
         open_pool(dsn, size=2) as pool,
         open_log(pool, partitions=PARTITIONS, lanes=1, wake=Wake(dsn)) as log,
@@ -85,7 +85,7 @@ async def in_memory(dsn: str) -> float:
             while events := await ahead.read({partition: position}, each=_BATCH):
                 position = events[-1].position
                 await ahead.during(
-                    _fold_ours(known, events, reader),
+                    _fold_ours(known, events),
                     positions={partition: position},
                     each=_BATCH,
                 )
@@ -94,17 +94,15 @@ async def in_memory(dsn: str) -> float:
 
 
 async def _fold_ours(
-    known: dict[UUID, Tracking], events: Sequence[RecordedEvent], reader: Reader
+    known: dict[UUID, Tracking], events: Sequence[RecordedEvent]
 ) -> None:
     await asyncio.sleep(0)  # so that the next statement is on its way before
     for event in events:
-        fact, shipping = reader.read(event)
         known[event.stream_id] = evolve_tracking(
             known.get(event.stream_id),
-            fact,
+            decode(event),
             version=event.version,
             at=event.recorded_at,
-            shipping=shipping,
         )
 
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import active_children
 
 import asyncpg
+import psutil
 import pytest
 from typing_extensions import override
 
@@ -81,6 +81,15 @@ WHERE (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) AND pid <> pg_backen
 
 def ignored(_done: int, _total: int) -> None:
     """Follow no progress."""
+
+
+def filling() -> list[psutil.Process]:
+    """Return the processes that fill the read model for this one."""
+    return [
+        process
+        for process in psutil.Process().children()
+        if "service.project.workers" in process.cmdline()
+    ]
 
 
 async def live(
@@ -434,7 +443,7 @@ class TestWorkers:
         with pytest.raises(UnreadableEventError, match=event):
             await rebuild(pool, log, progress=ignored, workers=folding)
 
-        assert active_children() == []
+        assert filling() == []
 
     async def test_killed(self, pool: Pool, log: PostgresEventLog, dsn: str) -> None:
         """One that is killed stops the rebuild."""
@@ -442,7 +451,7 @@ class TestWorkers:
         @contextmanager
         def doomed(limits: Limits) -> Iterator[Sequence[Filler]]:
             with workers(dsn, limits, count=1) as fillers:
-                for process in active_children():
+                for process in filling():
                     process.kill()
                 yield fillers
 

@@ -10,14 +10,11 @@ from hypothesis import strategies as st
 from builders import NOON, details_fetched, minutes
 from domain_strategies import DOCUMENTS, FACTS
 from events import stream
-from service.domain.document import OrderDocument
-from service.domain.facts import OrderDetailsFetched, OrderFact
-from service.domain.tracked_parcels import Shipping
+from service.domain.facts import OrderFact
 from service.domain.tracking import Tracking
-from service.eventlog.codec import decode, encode
+from service.eventlog.codec import encode
 from service.eventlog.records import RecordedEvent
 from service.project.projection import Projected, project
-from service.project.reading import Reader
 from service.project.rows import order_row, timeline_entries, tracking_of
 
 TRACKING, DETAILS = 13, 14
@@ -97,35 +94,3 @@ class TestBatches:
 
         assert stored(whole) == rows
         assert entries(whole) == timelines
-
-
-class TestReader:
-    @given(
-        documents=st.lists(DOCUMENTS, min_size=1, max_size=3),
-        status=st.sampled_from(
-            ["handling", 'odd","totals":[]', 'odd","packages":[]', '"},"hash":"']
-        ),
-        packed=DOCUMENTS,
-    )
-    def test_as_decoded(
-        self, documents: list[OrderDocument], status: str, packed: OrderDocument
-    ) -> None:
-        """A document read by what is new in it is the one that was stored."""
-        news: list[dict[str, object]] = [
-            {},
-            {"status": status},
-            {"packages": packed.packages, "cancellation": packed.cancellation},
-        ]
-        facts = [
-            details_fetched(document.model_copy(update=new))
-            for document in documents
-            for new in news
-        ]
-        reader = Reader()
-
-        for event in recorded([(1, fact) for fact in facts]):
-            fact, shipping = reader.read(event)
-
-            assert fact == decode(event)
-            assert isinstance(fact, OrderDetailsFetched)
-            assert shipping == Shipping.of(fact.document)
