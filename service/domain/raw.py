@@ -1,12 +1,15 @@
 """Tolerant readers of VTEX's JSON: what is odd becomes None, nothing raises."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 _LARGEST: Final = 2**63 - 1
-_US_FORMAT: Final = "%m/%d/%Y %H:%M:%S"
+_US_FORMAT: Final = re.compile(
+    r"(\d\d?)/(\d\d?)/(\d{4}) (\d\d?):(\d\d):(\d\d)", re.ASCII
+)
 
 
 def mapping(value: object) -> Mapping[str, object]:
@@ -62,7 +65,9 @@ def moment(value: object) -> datetime | None:
 
 
 def _read(words: str) -> datetime:
-    try:
+    # VTEX writes checkpoints so; strptime takes ten times as long.
+    found = _US_FORMAT.fullmatch(words)
+    if found is None:
         return datetime.fromisoformat(words)
-    except ValueError:
-        return datetime.strptime(words, _US_FORMAT).replace(tzinfo=UTC)
+    month, day, year, hour, minute, second = map(int, found.groups())
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
