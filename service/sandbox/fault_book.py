@@ -33,7 +33,8 @@ class FaultBook(Faults, Kept):
         self._clock = clock
         self._last = 0
         self._entries: dict[int, Entry] = {}
-        # Whether a known issue strikes is asked several times for each request.
+        # Whether a known issue strikes is asked several times for each request; the
+        # faults of operations have no name.
         self._named: dict[str | None, list[Entry]] = {}
         self._marks: Marks[int] = Marks()
 
@@ -73,9 +74,9 @@ class FaultBook(Faults, Kept):
     ) -> list[FaultRule]:
         """Return what goes wrong with this request to *operation*."""
         found: list[FaultRule] = []
-        for entry in self._entries.values():
+        for entry in self._named.get(None, ()):
             rule = entry.rule
-            fits = rule.kind is not None and rule.operation in {None, operation}
+            fits = rule.operation in {None, operation}
             concerned = fits and rule.concerns(account=account, order_id=order_id)
             if concerned and self._draw(entry):
                 found.append(rule)

@@ -32,6 +32,9 @@ _LATER: Final = frozenset(
 )
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 
+_AT_ONCE: Final = 64
+"""Papers on their way to the service; the others wait here, not until a time is over."""
+
 _log = structlog.get_logger()
 
 
@@ -50,6 +53,7 @@ class ServiceDesk(Desk):
         self._base_url = base_url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._pauses = [pause / speed for pause in _PAUSES]
+        self._room = asyncio.Semaphore(_AT_ONCE)
 
     @override
     async def issue_invoice(self, order: OrderRef, invoice: Invoice) -> None:
@@ -126,8 +130,9 @@ class ServiceDesk(Desk):
         }
         content = orjson.dumps(body)
         for pause in self._attempts():
-            if await self._sent(url, content, headers):
-                return
+            async with self._room:
+                if await self._sent(url, content, headers):
+                    return
             await asyncio.sleep(pause)
         raise UnavailableError(f"{url} did not take it; is the service running?")
 
