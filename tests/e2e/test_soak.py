@@ -1,6 +1,7 @@
 """Orders of all four flows, with everything at VTEX going wrong now and then, end well."""
 
 import asyncio
+import gc
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from processes import free_port, run, running
 from recording_desk import RecordingDesk, recorded
 from service.db import Pool
 from service.eventlog.store import PostgresEventLog
+from service.garbage import collect_seldom
 from service.publish.kafka import EventsTopic, tail_positions
 from service.sandbox.accounts import Credentials, credentials_of
 from service.sandbox.fault_rules import FaultRule
@@ -34,11 +36,11 @@ SEED: Final = 20_261_121
 RATE: Final = 0.02
 """How often each fault strikes, where it can."""
 
-SPEED: Final = 60.0
+SPEED: Final = 300.0
 STORES: Final = [credentials_of(f"store{number}") for number in range(1, 41)]
 """So many, because each failure of VTEX makes the service leave its account alone."""
 
-PACE: Final = 40
+PACE: Final = 36
 """Purchases a second; all at once would show how long VTEX waits for an answer, not ours."""
 
 AT_ONCE: Final = 5000
@@ -76,6 +78,16 @@ def topic(kafka_servers: str, topic_prefix: str) -> EventsTopic:
     return EventsTopic(
         servers=kafka_servers, prefix=topic_prefix, partitions=PARTITIONS
     )
+
+
+@pytest.fixture
+def as_a_command() -> Iterator[None]:
+    """Look for garbage as seldom as the command `sandbox` does among all its orders."""
+    threshold = gc.get_threshold()
+    collect_seldom()
+    yield
+    gc.set_threshold(*threshold)
+    gc.unfreeze()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +180,7 @@ def settings_of(
         "ORDER_TRACKING_ACCOUNTS": json.dumps(
             [_account(known, store.url, hooks) for known in STORES]
         ),
-        "ORDER_TRACKING_LOG_LEVEL": "warning",
+        "ORDER_TRACKING_LOG_LEVEL": "error",
         "OTEL_SDK_DISABLED": "true",
         "COVERAGE_PROCESS_CONFIG": "",
     }
@@ -180,7 +192,7 @@ def _account(known: Credentials, url: str, hooks: str) -> dict[str, object]:
         "base_url": url,
         "app_key": known.app_key,
         "app_token": known.app_token,
-        "feed_visibility_timeout": 5,
+        "feed_visibility_timeout": int(30 * SPEED),
         "hook_secret": SECRET,
         "hook_url": f"{hooks}/v1/hooks/vtex/{known.account}",
     }
@@ -216,6 +228,7 @@ def serving(
         yield
 
 
+@pytest.mark.usefixtures("as_a_command")
 class TestSoak:
     @pytest.mark.parametrize(
         ("orders", "throttles"),
