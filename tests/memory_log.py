@@ -91,6 +91,11 @@ class MemoryEventLog:
         ]
 
     async def read_streams(
-        self, streams: Sequence[StreamKey]
+        self, streams: Sequence[StreamKey], *, since: str | None = None
     ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
-        return {stream: await self.read_stream(stream) for stream in streams}
+        found = {}
+        for stream in streams:
+            events = await self.read_stream(stream)
+            last = max((e.version for e in events if e.type == since), default=1)
+            found[stream] = events[last - 1 :]
+        return found

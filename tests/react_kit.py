@@ -146,9 +146,9 @@ class AwayLog:
         return await self._log.read_stream(stream, after=after)
 
     async def read_streams(
-        self, streams: Sequence[StreamKey]
+        self, streams: Sequence[StreamKey], *, since: str | None = None
     ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
-        return await self._log.read_streams(streams)
+        return await self._log.read_streams(streams, since=since)
 
 
 class Desk:

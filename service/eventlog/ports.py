@@ -45,9 +45,12 @@ class EventLog(Protocol):
         ...
 
     async def read_streams(
-        self, streams: Sequence[StreamKey]
+        self, streams: Sequence[StreamKey], *, since: str | None = None
     ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
-        """Return all events of each of *streams*; unknown ones map to nothing."""
+        """Return the events of each of *streams*; unknown ones map to nothing.
+
+        Where *since* is the type of one of its events, they begin with the last such.
+        """
         ...
 
 

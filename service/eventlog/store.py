@@ -44,6 +44,7 @@ _joined = "\x1e".join
 
 _APPEND = load_sql("service.eventlog", "append")
 _READ_STREAMS = load_sql("service.eventlog", "read_streams")
+_READ_STREAMS_SINCE = load_sql("service.eventlog", "read_streams_since")
 _READ_PARTITIONS = load_sql("service.eventlog", "read_partitions")
 _HEADS = load_sql("service.eventlog", "heads")
 _MAKE_MONTHS = load_sql("service.eventlog", "make_months")
@@ -169,15 +170,18 @@ class PostgresEventLog:
         return [recorded(row) for row in rows]
 
     async def read_streams(
-        self, streams: Sequence[StreamKey]
+        self, streams: Sequence[StreamKey], *, since: str | None = None
     ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
         """See `EventLog.read_streams`."""
+        statement, start = (
+            (_READ_STREAMS, 0) if since is None else (_READ_STREAMS_SINCE, since)
+        )
         async with connection(self._pool) as lent:
             rows = await lent.fetch(
-                _READ_STREAMS,
+                statement,
                 [stream.account for stream in streams],
                 [stream.order_id for stream in streams],
-                0,
+                start,
             )
         found: defaultdict[StreamKey, list[RecordedEvent]] = defaultdict(list)
         for row in rows:

@@ -24,6 +24,8 @@ from service.private.store import CustomerStore
 
 SOURCE: Final = "details"
 
+_DOCUMENT: Final = OrderDetailsFetched.__name__
+
 ATTEMPTS: Final = 5
 """Readings of an order that others read and record at the same time."""
 
@@ -84,14 +86,14 @@ class DocumentRecorder:
         """
         for _ in range(ATTEMPTS):
             if recorded is None:
-                recorded = await self._log.read_stream(stream)
+                recorded = (await self.recorded([stream]))[stream]
             order = await self._apis[stream.account].get_order(stream.order_id)
             reached("details.fetched")
             document = normalise(order)
             if not recorded:
                 await self._discover(stream, document)
-                recorded = await self._log.read_stream(stream)
-                if len(recorded) > 1:
+                recorded = (await self.recorded([stream]))[stream]
+                if recorded[-1].version > 1:
                     continue
             new = await self._append(document, recorded, cause=cause)
             reached("details.appended")
@@ -100,6 +102,12 @@ class DocumentRecorder:
                 return Reading(document, new)
             recorded = None
         raise ConcurrencyError(f"Others kept recording {stream}; read it again later.")
+
+    async def recorded(
+        self, streams: Sequence[StreamKey]
+    ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
+        """Return what the log holds of each of *streams*, from its last document on."""
+        return await self._log.read_streams(streams, since=_DOCUMENT)
 
     async def _discover(self, stream: StreamKey, document: OrderDocument) -> None:
         found = Notification.read(
@@ -140,7 +148,7 @@ class DocumentRecorder:
                 # Behind any other event it may stand: what that one changed at VTEX, if
                 # anything, is read because of it.
                 recorded = await self._log.read_stream(last.stream, after=last.version)
-                if OrderDetailsFetched.__name__ in {each.type for each in recorded}:
+                if _DOCUMENT in {each.type for each in recorded}:
                     return None
             else:
                 # Recorded before, and perhaps another one since.
@@ -169,7 +177,7 @@ class DocumentRecorder:
 
 def _known(recorded: Sequence[RecordedEvent]) -> _Known:
     for event in reversed(recorded):
-        fact = decode(event) if event.type == OrderDetailsFetched.__name__ else None
+        fact = decode(event) if event.type == _DOCUMENT else None
         if isinstance(fact, OrderDetailsFetched):
             return _Known(event.version, fact.hash)
     return _Known(0, None)

@@ -59,7 +59,6 @@ class OrderReader:
         lockouts: Lockouts | None = None,
     ) -> None:
         self.accounts = apis.keys()
-        self._log = log
         self._lockouts = lockouts or Lockouts(clock)
         self._recorder = DocumentRecorder(
             apis, log=log, customers=customers, clock=clock
@@ -73,8 +72,8 @@ class OrderReader:
     async def recorded(
         self, streams: Sequence[StreamKey]
     ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
-        """Return what the log holds of each of *streams*."""
-        return await self._log.read_streams(streams)
+        """See `DocumentRecorder.recorded`."""
+        return await self._recorder.recorded(streams)
 
     async def read(
         self,

@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
+from builders import handling_requested, status_reported
 from events import append_of, new_event, stream
 from memory_log import MemoryEventLog
+from service.domain.facts import OrderFact
 from service.errors import ConcurrencyError, InvalidEventError
 from service.eventlog.ports import EventLog
 from service.eventlog.records import Append
@@ -129,3 +131,22 @@ class TestReadStream:
         )
 
         assert [len(events) for events in found.values()] == [1, 1, 0]
+
+    async def test_starts_with_the_last_of_a_type(self, log: EventLog) -> None:
+        """Of each stream the last event of a type and all behind it; else all of it."""
+        told, handled = status_reported("handling"), handling_requested()
+        streams: dict[str, list[OrderFact]] = {
+            "1": [told, told, handled, handled],
+            "2": [handled, handled],
+            "3": [handled, told],
+        }
+        for order_id, facts in streams.items():
+            events = [new_event(str(n), fact) for n, fact in enumerate(facts)]
+            await log.append(Append(stream=stream(order_id), events=events))
+
+        found = await log.read_streams(
+            [stream(order_id) for order_id in "1234"], since="OrderStatusReported"
+        )
+
+        versions = [[event.version for event in each] for each in found.values()]
+        assert versions == [[2, 3, 4], [1, 2], [2], []]

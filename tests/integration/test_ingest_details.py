@@ -79,10 +79,10 @@ class BusyLog(MemoryEventLog):
 
     @override
     async def read_streams(
-        self, streams: Sequence[StreamKey]
+        self, streams: Sequence[StreamKey], *, since: str | None = None
     ) -> Mapping[StreamKey, Sequence[RecordedEvent]]:
         self.looked_up += streams
-        return await super().read_streams(streams)
+        return await super().read_streams(streams, since=since)
 
 
 @pytest.fixture
@@ -634,6 +634,39 @@ class TestTrouble:
 
         assert fetched(events) == ["new"]
         assert len(vtex.asked) == 3
+
+    async def test_order_that_others_discover_meanwhile(
+        self,
+        *,
+        vtex: ScriptedVtex,
+        api: OrdersApi,
+        pool: Pool,
+        quarantine: MemoryQuarantine,
+        clock: ManualClock,
+    ) -> None:
+        """What was read before others recorded the whole order is read again."""
+        vtex.on(GET.format("1-01"), order("old"), order("new"))
+
+        class Crowded(MemoryEventLog):
+            @override
+            async def append(self, append: Append) -> Appended:
+                if not self.events:
+                    await super().append(append)
+                    theirs = new_event("theirs", details_fetched())
+                    await super().append(Append(stream=ORDER, events=[theirs]))
+                return await super().append(append)
+
+        log = Crowded()
+        reader = OrderReader(
+            {"acme": api},
+            log=log,
+            quarantine=quarantine,
+            customers=customer_store(pool, clock, "k1"),
+            clock=clock,
+        )
+        await reader.read(ORDER)
+
+        assert fetched(log)[1:] == ["new"]
 
     async def test_other_events_meanwhile(
         self,

@@ -87,6 +87,16 @@ class TestPlans:
         assert "streams_account_order_id_key" in found
         assert "Seq Scan" not in found
 
+    async def test_streams_since(self, filled: Pool) -> None:
+        """The last event of a type is looked for from a stream's end."""
+        statement = load_sql("service.eventlog", "read_streams_since")
+
+        found = await plan(filled, statement, ["acme"], ["7"], "T")
+
+        assert "streams_account_order_id_key" in found
+        assert "Backward" in found
+        assert "Seq Scan" not in found
+
     @pytest.mark.parametrize(
         ("name", "index"),
         [("stream", "streams_account_order_id_key"), ("key", "event_key")],
