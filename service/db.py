@@ -1,5 +1,6 @@
 """PostgreSQL without domain: pool, statements from files, lost connections."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
@@ -37,6 +38,14 @@ _LOST = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InvalidAuthorizationSpecificationError,
     OSError,
+    TimeoutError,
+)
+
+_HALF_SENT = (
+    asyncio.CancelledError,
+    asyncpg.DataError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     TimeoutError,
 )
 
@@ -114,8 +123,10 @@ async def transaction(pool: Pool, point: str = "") -> AsyncIterator[Connection]:
 async def _given_up_when_unusable(lent: Connection) -> AsyncIterator[None]:
     try:
         yield
-    except asyncpg.InternalClientError:
-        # Else the pool would lend the same connection again and again.
+    except _HALF_SENT:
+        # The driver may have sent a statement by halves, or be in a state that it cannot
+        # go on from: the pool would lend the connection again, and the server keep the
+        # statement's locks until then.
         lent.terminate()
         raise
 
