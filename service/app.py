@@ -23,6 +23,7 @@ from service.eventlog.shared_clock import SharedClock
 from service.eventlog.store import create_partitions, make_months, open_log
 from service.eventlog.wake import Wake
 from service.failpoints import reached
+from service.handler import CommandHandler
 from service.house import House, Running
 from service.orders_api.client import OrdersApi
 from service.orders_api.shared_turns import shared_gate
@@ -109,6 +110,7 @@ async def _house(
             settings=settings,
             pool=pool,
             log=log,
+            handler=CommandHandler(log),
             wake=wake,
             clock=clock,
             shared_clock=SharedClock(pool),

@@ -14,6 +14,7 @@ from service.eventlog.shared_clock import SharedClock
 from service.eventlog.store import PostgresEventLog
 from service.eventlog.subscription import Subscription
 from service.eventlog.wake import Wake
+from service.handler import CommandHandler
 from service.orders_api.client import OrdersApi
 from service.private.keys import KeyRing
 from service.private.store import CustomerStore
@@ -31,6 +32,8 @@ class House:
     settings: Settings
     pool: Pool
     log: PostgresEventLog
+    handler: CommandHandler
+    """For all roles, since it remembers orders."""
     wake: Wake
     clock: Clock
     """The machine's."""

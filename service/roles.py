@@ -9,7 +9,6 @@ from typing import Final
 
 from service.config import Role
 from service.eventlog.subscription import Subscription
-from service.handler import CommandHandler
 from service.house import House, Running
 from service.ingest import hook
 from service.ingest.commands import Commands
@@ -64,9 +63,7 @@ def _ingest(house: House) -> Running:
         for account in house.settings.accounts
     ]
     rereads = Rereads(house.pool)
-    commands = Commands(
-        CommandHandler(house.log), log=house.log, wishes=rereads, clock=house.clock
-    )
+    commands = Commands(house.handler, log=house.log, wishes=rereads, clock=house.clock)
     fetcher = DetailsFetcher(
         _reader(house, Urgency.NEWS, lockouts),
         pool=house.pool,
@@ -194,7 +191,7 @@ def _react(house: House) -> Running:
         Reactor(
             house.pool,
             log=house.log,
-            handler=CommandHandler(house.log),
+            handler=house.handler,
             clock=clock,
             start_handling=[
                 a.name for a in house.settings.accounts if a.start_handling

@@ -102,6 +102,7 @@ def service_paths() -> list[str]:
         settings=Settings(),
         pool=nothing,
         log=log,
+        handler=nothing,
         wake=wake,
         clock=nothing,
         shared_clock=nothing,
