@@ -1,7 +1,7 @@
 """Reading orders at VTEX when something happened to them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -95,26 +95,31 @@ def quarantine() -> MemoryQuarantine:
     return MemoryQuarantine()
 
 
-@pytest_asyncio.fixture
-async def fetcher(
-    api: OrdersApi,
-    events: MemoryEventLog,
-    pool: Pool,
-    quarantine: MemoryQuarantine,
-    clock: ManualClock,
-) -> AsyncIterator[DetailsFetcher]:
-    async with DetailsFetcher(
-        OrderReader(
+@pytest.fixture
+def reader_of(
+    api: OrdersApi, pool: Pool, quarantine: MemoryQuarantine, clock: ManualClock
+) -> Callable[[MemoryEventLog], OrderReader]:
+    def reader(log: MemoryEventLog) -> OrderReader:
+        return OrderReader(
             {"acme": api},
-            log=events,
+            log=log,
             quarantine=quarantine,
             customers=customer_store(pool, clock, "k1"),
             clock=clock,
-        ),
-        pool=pool,
-        clock=clock,
-        patience=10,
-    ) as fetching:
+        )
+
+    return reader
+
+
+@pytest_asyncio.fixture
+async def fetcher(
+    reader_of: Callable[[MemoryEventLog], OrderReader],
+    events: MemoryEventLog,
+    pool: Pool,
+    clock: ManualClock,
+) -> AsyncIterator[DetailsFetcher]:
+    reader = reader_of(events)
+    async with DetailsFetcher(reader, pool=pool, clock=clock, patience=10) as fetching:
         yield fetching
 
 
@@ -587,10 +592,9 @@ class TestTrouble:
         self,
         *,
         vtex: ScriptedVtex,
-        api: OrdersApi,
+        reader_of: Callable[[MemoryEventLog], OrderReader],
         events: MemoryEventLog,
         pool: Pool,
-        quarantine: MemoryQuarantine,
         clock: ManualClock,
     ) -> None:
         """A reader that was held up between its answer and its append reads again."""
@@ -613,16 +617,7 @@ class TestTrouble:
 
         async def handle(log: MemoryEventLog) -> None:
             async with DetailsFetcher(
-                OrderReader(
-                    {"acme": api},
-                    log=log,
-                    quarantine=quarantine,
-                    customers=customer_store(pool, clock, "k1"),
-                    clock=clock,
-                ),
-                pool=pool,
-                clock=clock,
-                patience=10,
+                reader_of(log), pool=pool, clock=clock, patience=10
             ) as fetcher:
                 await fetcher.handle(batch(given))
 
@@ -637,12 +632,8 @@ class TestTrouble:
 
     async def test_order_that_others_discover_meanwhile(
         self,
-        *,
         vtex: ScriptedVtex,
-        api: OrdersApi,
-        pool: Pool,
-        quarantine: MemoryQuarantine,
-        clock: ManualClock,
+        reader_of: Callable[[MemoryEventLog], OrderReader],
     ) -> None:
         """What was read before others recorded the whole order is read again."""
         vtex.on(GET.format("1-01"), order("old"), order("new"))
@@ -657,14 +648,7 @@ class TestTrouble:
                 return await super().append(append)
 
         log = Crowded()
-        reader = OrderReader(
-            {"acme": api},
-            log=log,
-            quarantine=quarantine,
-            customers=customer_store(pool, clock, "k1"),
-            clock=clock,
-        )
-        await reader.read(ORDER)
+        await reader_of(log).read(ORDER)
 
         assert fetched(log)[1:] == ["new"]
 
@@ -732,23 +716,14 @@ class TestSlowOrder:
     @pytest_asyncio.fixture
     async def impatient(
         self,
-        *,
-        api: OrdersApi,
+        reader_of: Callable[[MemoryEventLog], OrderReader],
         events: MemoryEventLog,
         pool: Pool,
-        quarantine: MemoryQuarantine,
         clock: ManualClock,
     ) -> AsyncIterator[DetailsFetcher]:
         """Return a fetcher with room for two orders, which waits for hardly any."""
-        reader = OrderReader(
-            {"acme": api},
-            log=events,
-            quarantine=quarantine,
-            customers=customer_store(pool, clock, "k1"),
-            clock=clock,
-        )
         async with DetailsFetcher(
-            reader, pool=pool, clock=clock, in_flight=2, patience=0.05
+            reader_of(events), pool=pool, clock=clock, in_flight=2, patience=0.05
         ) as fetching:
             yield fetching
 
